@@ -27,7 +27,7 @@ LISTS = (
     ("Models", "`--model NAME`", MODELS),
     ("Tasks", "`--task NAME`", TASKS),
     ("Losses", "`--loss NAME`", LOSSES),
-    ("Augmentations", "`--augmentations NAME`", AUGMENTATIONS),
+    ("Augmentations", "`--augmentation NAME`", AUGMENTATIONS),
     ("Engines", "`--engine NAME`", ENGINES),
     ("Writers", "`--as NAME,NAME`", WRITERS),
     ("Layouts", "`--format NAME` and `convert --to NAME`; in full: [layouts](formats.md)", LAYOUTS),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pixelwise.core.classes import IGNORE_INDEX as IGNORE_INDEX
     from pixelwise.core.classes import ClassMap as ClassMap
     from pixelwise.core.errors import DataError as DataError
+    from pixelwise.core.errors import ExtensionError as ExtensionError
+    from pixelwise.core.errors import ExtensionWarning as ExtensionWarning
     from pixelwise.core.errors import ImageError as ImageError
     from pixelwise.core.errors import MaskError as MaskError
     from pixelwise.core.errors import MissingDependencyError as MissingDependencyError
@@ -58,6 +60,8 @@ _HOMES = {
     "DataError": "pixelwise.core.errors",
     "Dataset": "pixelwise.data.dataset",
     "Engine": "pixelwise.inference.engines.base",
+    "ExtensionError": "pixelwise.core.errors",
+    "ExtensionWarning": "pixelwise.core.errors",
     "IGNORE_INDEX": "pixelwise.core.classes",
     "ImageError": "pixelwise.core.errors",
     "MaskError": "pixelwise.core.errors",
@@ -98,6 +102,8 @@ __all__ = [
     "DataError",
     "Dataset",
     "Engine",
+    "ExtensionError",
+    "ExtensionWarning",
     "ImageError",
     "MaskError",
     "MissingDependencyError",

@@ -3,10 +3,11 @@ writers.
 
 Each `register_...` puts one thing under a name that the options then take. A package that is installed can do without
 the call: an entry point in the group `pixelwise.models`, `.encoders`, `.losses`, `.augmentations`, `.layouts`,
-`.tasks`, `.metrics`, `.engines` or `.writers`, with the value `module:attribute`, does the same, and nothing is
-imported before the name is used.
+`.tasks`, `.metrics`, `.engines` or `.writers`, with the value `module:attribute`, does the same. It is imported when
+the name is used; layouts also when a directory has to be recognised.
 
-A thing may be given as such a text here, too. A name that is taken is refused with `OptionError`.
+A thing may be given as such a text here, too: it is imported when the name is first used, so a mistake in the text is
+told there. A name that is taken is refused with `OptionError`.
 """
 
 from __future__ import annotations
@@ -38,11 +39,14 @@ def register_model(name: str, model: ModelBuilder | str) -> None:
         A class or function `(num_classes, in_channels=3, ...) -> nn.Module` as `pixelwise.nn.models` describes it:
         `forward` takes images (N, in_channels, H, W) of any height and width and gives logits (N, num_classes, H, W);
         the last layer is called `head`, and an attribute `stride` gives the coarsest map's.
+        A text `module:attribute` is imported when the name is first used: a mistake in it is told there, not here.
 
     Raises
     ------
     OptionError
         The name is taken.
+    ExtensionError
+        The thing is not what its kind must be.
 
     Examples
     --------
@@ -63,11 +67,14 @@ def register_encoder(name: str, family: EncoderFamily | str) -> None:
         The family's name, which tells its encoders from others of the same name: `name/encoder`.
     family
         An object with the methods of `pixelwise.nn.encoders.registry.EncoderFamily`.
+        A text `module:attribute` is imported when the name is first used: a mistake in it is told there, not here.
 
     Raises
     ------
     OptionError
         The name is taken.
+    ExtensionError
+        The thing is not what its kind must be.
 
     Examples
     --------
@@ -88,11 +95,14 @@ def register_loss(name: str, loss: Loss | str) -> None:
         What the option `loss` calls it.
     loss
         A function of logits (N, K, H, W) and target (N, H, W), as `pixelwise.nn.losses.Loss` describes it.
+        A text `module:attribute` is imported when the name is first used: a mistake in it is told there, not here.
 
     Raises
     ------
     OptionError
         The name is taken.
+    ExtensionError
+        The thing is not what its kind must be.
 
     Examples
     --------
@@ -114,11 +124,14 @@ def register_augmentation(name: str, augmentation: Augmentation | str) -> None:
     augmentation
         A module or an object with the functions `draw`, `on_image`, `on_label_map` and `on_instance_map`, as
         `pixelwise.nn.augment.Augmentation` describes them.
+        A text `module:attribute` is imported when the name is first used: a mistake in it is told there, not here.
 
     Raises
     ------
     OptionError
         The name is taken.
+    ExtensionError
+        The thing is not what its kind must be.
 
     Examples
     --------
@@ -140,11 +153,14 @@ def register_layout(name: str, layout: Layout | str) -> None:
     layout
         How such a directory is recognised, read and written. It is asked after the layouts of pixelwise, and before a
         directory is taken for `folders`.
+        A text `module:attribute` is imported when the name is first used: a mistake in it is told there, not here.
 
     Raises
     ------
     OptionError
         The name is taken.
+    ExtensionError
+        The thing is not what its kind must be.
 
     Examples
     --------
@@ -169,11 +185,14 @@ def register_task(name: str, task: Task | str) -> None:
     task
         An object as `pixelwise.tasks.base.Task` describes it. Most derive from `SemanticTask` of
         `pixelwise.tasks.semantic` and override what differs.
+        A text `module:attribute` is imported when the name is first used: a mistake in it is told there, not here.
 
     Raises
     ------
     OptionError
         The name is taken.
+    ExtensionError
+        The thing is not what its kind must be.
 
     Examples
     --------
@@ -202,11 +221,14 @@ def register_metric(name: str, factory: Callable[[], Metric] | str) -> None:
         What the option `metrics` calls it.
     factory
         Makes a new `pixelwise.inference.evaluate.Metric`, which gathers the scores of one evaluation.
+        A text `module:attribute` is imported when the name is first used: a mistake in it is told there, not here.
 
     Raises
     ------
     OptionError
         The name is taken.
+    ExtensionError
+        The thing is not what its kind must be.
 
     Examples
     --------
@@ -236,11 +258,14 @@ def register_engine(name: str, open_engine: OpenEngine | str) -> None:
     open_engine
         A function of the path of a model file and of the number of threads that will call the engine at the same time;
         it returns a `pixelwise.Engine`. A class whose constructor takes the two is one.
+        A text `module:attribute` is imported when the name is first used: a mistake in it is told there, not here.
 
     Raises
     ------
     OptionError
         The name is taken.
+    ExtensionError
+        The thing is not what its kind must be.
 
     Examples
     --------
@@ -272,11 +297,14 @@ def register_writer(name: str, writer: Writer | str) -> None:
         What the option `as_` calls it.
     writer
         How one kind of result becomes a file.
+        A text `module:attribute` is imported when the name is first used: a mistake in it is told there, not here.
 
     Raises
     ------
     OptionError
         The name is taken.
+    ExtensionError
+        The thing is not what its kind must be.
 
     Examples
     --------

@@ -111,5 +111,5 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_none_is_refused() -> None:
-    with pytest.raises(OptionError, match="model: found 'segnt'; expected one of segnet"):
+    with pytest.raises(OptionError, match=r"model: found 'segnt' \(did you mean segnet"):
         from_name("segnt", 2, 3, None, None, [])

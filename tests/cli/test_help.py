@@ -15,9 +15,12 @@ import pytest
 import typer
 
 from pixelwise.cli.app import app
+from pixelwise.cli.arguments import LAYOUT_NAMES, WRITTEN_NAMES
 from pixelwise.cli.commands import COMMANDS
 from pixelwise.cli.help import PAGES, Command
+from pixelwise.data.layouts import LAYOUTS
 from pixelwise.nn.encoders.registry import ENCODERS
+from pixelwise.nn.losses import LOSSES
 
 Cli = Callable[..., Any]
 
@@ -74,6 +77,12 @@ def test_encoders_of_packages_are_listed(cli: Cli) -> None:
         def names(self) -> list[str]:
             return ["patches4", "patches8"]
 
+        def knows(self, name: str) -> bool:
+            return name in self.names()
+
+        def build(self, name: str, in_channels: int = 3) -> None:
+            raise NotImplementedError
+
     ENCODERS.register("patches", Patches())
     lines = json.loads(cli("encoders", "--json").out)
     assert list(lines)[-2:] == ["patches4", "patches8"]
@@ -107,3 +116,11 @@ def test_a_command_costs_the_others_no_time() -> None:
     modules = set(done.stdout.splitlines()[-1].split())
     assert "pixelwise.cli.predict" in modules
     assert modules.isdisjoint({"pixelwise.cli.train", "pixelwise.cli.evaluate", "pixelwise.training.options"})
+
+
+def test_help_names_the_layouts_and_the_losses_that_come_with_pixelwise(cli: Cli) -> None:
+    assert set(LAYOUT_NAMES.split(", ")) == LAYOUTS._built_in
+    assert set(WRITTEN_NAMES.split(", ")) == {name for name in LAYOUTS._built_in if LAYOUTS[name].write is not None}
+    shown = " ".join(cli("train", "-h").out.split())
+    assert f"Layout of DATA, if it is not recognised: {LAYOUT_NAMES}." in shown
+    assert f"Loss of the class logits: {', '.join(sorted(LOSSES._built_in))}, or one of a package." in shown

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pixelwise.core import registry as registry_module
-from pixelwise.core.errors import OptionError
-from pixelwise.core.registry import Registry
+from pixelwise.core.errors import ExtensionError, ExtensionWarning, OptionError
+from pixelwise.core.registry import Registry, Requirement
 
 
 def test_the_example_gives_what_it_says() -> None:
@@ -40,7 +40,9 @@ def test_a_name_is_given_once() -> None:
 
 def test_an_unknown_name_is_answered_with_the_close_ones() -> None:
     shapes = Registry("shape", "pixelwise.shapes", {"square": 4, "triangle": 3})
-    with pytest.raises(OptionError, match="found 'triangel'; expected one of triangle"):
+    with pytest.raises(
+        OptionError, match=r"found 'triangel' \(did you mean triangle\?\); expected one of square, triangle"
+    ):
         shapes["triangel"]
     with pytest.raises(OptionError, match="found 'x'; expected one of square, triangle"):
         shapes["x"]
@@ -58,3 +60,45 @@ def test_packages_add_entries_by_entry_points(tmp_path: Path, monkeypatch: pytes
     assert "shapes_of_others" not in sys.modules
     assert shapes["hexagon"] == 6
     monkeypatch.delitem(sys.modules, "shapes_of_others")
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package `shapes-of-others`, with the entry points `square`, `broken` and `word`."""
+    info = tmp_path / "shapes_of_others-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shapes-of-others\nVersion: 1.0\n")
+    lines = "square = math:pi\nbroken = nosuch:HEXAGON\nword = string:digits\n"
+    (info / "entry_points.txt").write_text(f"[pixelwise.shapes]\n{lines}")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("package")
+def test_an_entry_point_whose_name_is_taken_is_ignored_with_a_warning() -> None:
+    shapes = Registry("shape", "pixelwise.shapes", {"square": 4})
+    text = r"shape 'square' of the package shapes-of-others \(math:pi\) is ignored: pixelwise has one of this name"
+    with pytest.warns(ExtensionWarning, match=text):
+        shapes.find_extensions()
+    assert shapes["square"] == 4
+
+
+@pytest.mark.usefixtures("package")
+def test_errors_of_an_entry_point_name_it_and_its_package() -> None:
+    number = Requirement("a number", lambda thing: isinstance(thing, int))
+    shapes: Registry[int] = Registry("shape", "pixelwise.shapes", {}, number)
+    place = "of the package shapes-of-others"
+    with pytest.raises(
+        ExtensionError, match=rf"shape 'broken' {place} \(nosuch:HEXAGON\): found ModuleNotFoundError"
+    ) as error:
+        shapes["broken"]
+    assert error.value.remedy == "Correct it, tell its authors, or uninstall shapes-of-others."
+    with pytest.raises(ExtensionError, match=f"shape 'word' {place} .* an object of the type str; expected a number"):
+        shapes["word"]
+    with pytest.raises(ExtensionError, match="shape 'half': found an object of the type float; expected a number"):
+        shapes.register("half", 0.5)  # type: ignore[arg-type]
+    assert shapes.origin("broken") == f"shape 'broken' {place} (nosuch:HEXAGON)"
+
+
+def test_a_fault_of_what_comes_with_pixelwise_is_no_extension_error() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        Registry("shape", "pixelwise.shapes", {"lost": "nosuch:x"})["lost"]

@@ -129,7 +129,7 @@ ANNOTATIONS = [
 @pytest.mark.parametrize("annotation", ANNOTATIONS, ids=range(len(ANNOTATIONS)))
 def test_an_annotation_that_makes_no_sense_costs_its_image_alone(annotation: dict[str, Any], tmp_path: Path) -> None:
     coco(tmp_path, **annotation)
-    assert list(harmed(tmp_path).values()) == [["unknown_value"]]
+    assert list(harmed(tmp_path).values()) == [["bad_annotation"]]
 
 
 SHAPES = [
@@ -149,7 +149,7 @@ SHAPES = [
 @pytest.mark.parametrize("shape", SHAPES, ids=range(len(SHAPES)))
 def test_a_shape_that_makes_no_sense_costs_its_image_alone(shape: dict[str, Any], tmp_path: Path) -> None:
     labelme(tmp_path, **shape)
-    assert list(harmed(tmp_path).values()) == [["unknown_value"]]
+    assert list(harmed(tmp_path).values()) == [["bad_annotation"]]
 
 
 def test_a_polygon_of_many_corners_is_filled(tmp_path: Path) -> None:

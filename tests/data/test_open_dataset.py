@@ -77,7 +77,7 @@ def test_a_layout_from_outside_is_recognised_before_folders_read_and_written(
     assert_array_equal(dataset.read(item).label_map, label_map)
     assert_array_equal(dataset.read(item).image, read_values(tmp_path / "data" / "images" / "a.png"))
     assert open_dataset(tmp_path / "data").format == "folders"
-    with pytest.raises(OptionError, match=r"format: found 'crack'; expected one of cracks"):
+    with pytest.raises(OptionError, match=r"format: found 'crack' \(did you mean cracks\?\); expected one of camvid"):
         open_dataset(tmp_path / "out", format="crack")
 
 
@@ -91,7 +91,7 @@ def test_paths_that_are_no_directory(save, tmp_path: Path) -> None:
 def test_formats_that_do_not_exist(save, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="one of camvid, sunrgbd, sunrgbd13, isbi, cityscapes, dsb, voc"):
         open_dataset(tmp_path, format="nothing")
-    with pytest.raises(OptionError, match="format: found 'cocoa'; expected one of coco"):
+    with pytest.raises(OptionError, match=r"format: found 'cocoa' \(did you mean coco\?\)"):
         open_dataset(tmp_path, format="cocoa")
     save("images/a.png")
     save("masks/a.png", [[0] * 8] * 6)

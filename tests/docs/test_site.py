@@ -18,6 +18,7 @@ from docs.hooks.api_page import ORDER, names_of, value_of
 from docs.hooks.block_lines import part_blocks
 from docs.hooks.cli_page import cli_page
 from docs.hooks.messages_page import messages
+from docs.hooks.names_page import names_page
 from pixelwise.cli.app import app
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,14 @@ def test_the_page_of_commands_has_every_option() -> None:
             if parameter.name != "help":
                 flag = parameter.opts[0]
                 assert (flag if flag.startswith("-") else parameter.metavar or flag.upper()) in section, (name, flag)
+
+
+def test_every_flag_on_the_page_of_names_is_one() -> None:
+    commands = typer.main.get_group(app).commands.values()
+    flags = {flag for command in commands for parameter in command.params for flag in parameter.opts}
+    on_page = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", names_page()))
+    assert {"--augmentation", "--loss", "--format", "--to"} <= on_page
+    assert on_page <= flags
 
 
 def test_the_index_of_messages_has_what_errors_say() -> None:

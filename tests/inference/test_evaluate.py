@@ -147,5 +147,5 @@ def test_a_metric_is_reported_where_it_is_asked_for(
     expected = {"dark": dark.mean(), "all": np.concatenate([image.ravel() for image in images]).mean()}
     assert scores.to_json_dict()["metrics"] == {"darkness": pytest.approx(expected | {"nothing": None})}
     assert "metrics" not in evaluate(load(model_file), dataset).to_json_dict()
-    with pytest.raises(OptionError, match="metrics: found 'darknes'; expected one of darkness"):
+    with pytest.raises(OptionError, match=r"metrics: found 'darknes' \(did you mean darkness\?\)"):
         evaluate(load(model_file), dataset, metrics=["darknes"])

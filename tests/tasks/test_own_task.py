@@ -117,5 +117,5 @@ def test_options_that_do_not_go_with_it(task: OutlineTask) -> None:
     check_options(TrainOptions(task="outline"))
     with pytest.raises(OptionError, match="recipe: found unet with `task='outline'`; expected one of the two"):
         check_options(TrainOptions(task="outline", recipe="unet"))
-    with pytest.raises(OptionError, match="task: found 'outlines'; expected one of outline"):
+    with pytest.raises(OptionError, match=r"task: found 'outlines' \(did you mean outline\?\)"):
         check_options(TrainOptions(task="outlines"))

@@ -26,7 +26,7 @@ def info_of(task: str) -> ModelInfo:
 def test_the_tasks_by_name() -> None:
     assert list(TASKS)[:3] == ["semantic", "instance", "panoptic"]
     assert DEFAULT_TASK == "semantic"
-    with pytest.raises(OptionError, match="task: found 'panoptik'; expected one of panoptic"):
+    with pytest.raises(OptionError, match=r"task: found 'panoptik' \(did you mean panoptic\?\)"):
         TASKS["panoptik"]
 
 

@@ -30,7 +30,7 @@ def test_a_file_of_weights_is_one_source_of_them_and_exists(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "fpm"}, "model: found 'fpm'; expected one of fpn"),
+        ({"model": "fpm"}, r"model: found 'fpm' \(did you mean fpn\?\); expected one of fpn"),
         ({"encoder": "resnet19"}, r"encoder: found 'resnet19'; expected an encoder's name \(close ones: .*resnet1"),
         ({"encoder": "resnet19", "resume": True}, "encoder: found 'resnet19'"),
         ({"model": "fcn8s", "encoder": "resnet18"}, "encoder: found 'resnet18'; expected a classifier"),

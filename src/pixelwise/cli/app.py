@@ -16,7 +16,7 @@ from pixelwise import __version__
 from pixelwise.cli.commands import CommandGroup
 from pixelwise.cli.output import note
 from pixelwise.cli.stopping import Stopped, raise_on_stop
-from pixelwise.core.errors import OptionError, PixelwiseError
+from pixelwise.core.errors import ExtensionWarning, OptionError, PixelwiseError
 
 app = typer.Typer(
     name="pixelwise",
@@ -67,13 +67,19 @@ def main() -> None:
     debug = DEBUG in arguments[:options_end]
     if debug:  # wherever it stands
         arguments = [text for place, text in enumerate(arguments) if text != DEBUG or place > options_end]
-    else:  # what libraries warn of is for who debugs
-        warnings.showwarning = lambda *args, **kwargs: None
+    else:
+        warnings.showwarning = _show_warning
     try:
         _run(arguments, debug=debug)
     finally:
         _flush(sys.stdout)
         _flush(sys.stderr)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *args: object, **kwargs: object) -> None:
+    """Print a warning of pixelwise itself; those of libraries are for who debugs."""
+    if issubclass(category, ExtensionWarning):
+        note(f"warning: {message}")
 
 
 def _run(arguments: list[str], *, debug: bool) -> None:

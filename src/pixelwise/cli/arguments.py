@@ -42,7 +42,17 @@ DATA = "Data"
 """The heading of options on how data are read."""
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Directory of photos and masks.", callback=check_path)]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run directory or an .onnx file.", callback=check_path)]
-Format = Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.", rich_help_panel=DATA)]
+LAYOUT_NAMES = (
+    "folders, camvid, cityscapes, coco, ctc, cvat, dsb, isbi, labelme, loveda, nnunet, panoptic, pets, retina, "
+    "sunrgbd, sunrgbd13, via, voc, yolo"
+)
+"""The layouts that come with pixelwise; their table loads numpy, which help does without."""
+WRITTEN_NAMES = "folders, camvid, cityscapes, coco, cvat, dsb, labelme, voc, yolo"
+"""Those of them that `convert` writes."""
+Format = Annotated[
+    str | None,
+    typer.Option(help=f"Layout of DATA, if it is not recognised: {LAYOUT_NAMES}.", rich_help_panel=DATA),
+]
 ImagesRoot = Annotated[
     Path | None,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.arguments import Data, Format, ImagesRoot, check_path
+from pixelwise.cli.arguments import WRITTEN_NAMES, Data, Format, ImagesRoot, check_path
 from pixelwise.cli.output import say
 from pixelwise.core.text import quantity
 
@@ -15,7 +15,7 @@ from pixelwise.core.text import quantity
 def convert(
     data: Data,
     *,
-    to: Annotated[str, typer.Option(help="The layout to write: folders, coco, voc, yolo, cvat, labelme ...")],
+    to: Annotated[str, typer.Option(help=f"The layout to write: {WRITTEN_NAMES}.")],
     out: Annotated[Path, typer.Option(help="The directory to write into, new or empty.", callback=check_path)],
     format: Format = None,
     images_root: ImagesRoot = None,

@@ -24,13 +24,13 @@ class PixelwiseError(Exception):
     Attributes
     ----------
     where : str
-        The parameter of this name, as text.
+        The file, directory or parameter that is wrong, as text.
     found : str
-        The parameter of this name.
+        What was found.
     expected : str
-        The parameter of this name.
+        What was expected.
     remedy : str
-        The parameter of this name.
+        What to do.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class OptionError(PixelwiseError):
     >>> import pixelwise as pw
     >>> pw.models.build("fpm", num_classes=2)
     Traceback (most recent call last):
-    pixelwise.core.errors.OptionError: model: found 'fpm'; expected one of fpn...
+    pixelwise.core.errors.OptionError: model: found 'fpm' (did you mean fpn?); expected one of ...
     """
 
 
@@ -162,4 +162,28 @@ class MissingDependencyError(PixelwiseError):
     >>> raise pw.MissingDependencyError("engine", "no openvino", "the package", "Run pip install openvino.")
     Traceback (most recent call last):
     pixelwise.core.errors.MissingDependencyError: engine: found no openvino; expected the package. Run pip ...
+    """
+
+
+class ExtensionError(PixelwiseError):
+    """An extension of another package, such as a layout or a loss, that cannot be loaded, or that fails. `where` names
+    it and its package.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> pw.register_loss("half", lambda logits, target: 0.5)
+    Traceback (most recent call last):
+    pixelwise.core.errors.ExtensionError: loss 'half': found the function <lambda>(logits, target); expected ...
+    """
+
+
+class ExtensionWarning(UserWarning):
+    """An extension of another package that has no effect, since its name is taken.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import pixelwise as pw
+    >>> warnings.simplefilter("error", pw.ExtensionWarning)  # raise it in place of showing it
     """

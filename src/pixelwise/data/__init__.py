@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zipfile
 from collections.abc import Sequence
@@ -9,13 +10,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pixelwise.core.errors import DataError, OptionError
+from pixelwise.core.errors import DataError, ExtensionError, OptionError
+from pixelwise.core.registry import extension_errors
 from pixelwise.data.allowed_paths import require_inside
 from pixelwise.data.dataset import Dataset, Item, Labels, require_sizes
 from pixelwise.data.exif_orientation import orient_labels
 from pixelwise.data.file_names import with_file_names
-from pixelwise.data.layouts import FALLBACK, LAYOUTS
+from pixelwise.data.layouts import LAYOUTS
 from pixelwise.data.other_class_lists import find_conflicting_lists
+from pixelwise.data.recognition import read_layout, read_recognised
 from pixelwise.data.sparse_labels import PENDING, PROJECT
 from pixelwise.data.stratify import stratify_splits
 from pixelwise.data.unrecognised import is_archive, kind_of_json
@@ -50,6 +53,8 @@ def open_dataset(
     ------
     DataError
         `path` is no directory, its files are no data set, or some that they name lie elsewhere.
+    ExtensionError
+        The layout is one of another package, and fails.
     OptionError
         There is no such format, or `images_root` has no effect.
     ImageError
@@ -67,13 +72,13 @@ def open_dataset(
     {'train': ['0', '1', '2', '3'], 'val': ['4', '5']}
     """
     root = Path(path)
-    layout = None if format is None else LAYOUTS[format]
+    if format is not None:
+        LAYOUTS[format]  # raises for a name that is none, before the directory is looked at
     if not os.path.isdir(root):
         raise _directory_error(root)
     _require_written(root)
-    layout = layout or LAYOUTS[recognise_layout(root)]
     other = None if images_root is None else Path(images_root)
-    dataset = layout.read(root, other)
+    dataset = read_recognised(root, other) if format is None else read_layout(format, root, other)
     problems = (*dataset.problems, *find_conflicting_lists(dataset))
     dataset = replace(dataset, read_labels=orient_labels(dataset.read_labels), problems=problems)
     if other is not None:
@@ -91,15 +96,6 @@ def _require_written(root: Path) -> None:
         raise DataError(root, found, "masks with the indices of the classes", remedy)
 
 
-def recognise_layout(root: Path) -> str:
-    """Return the name of the first layout that recognises a directory, `FALLBACK` where none does."""
-    for name in LAYOUTS:
-        recognise = LAYOUTS[name].recognise
-        if recognise is not None and recognise(root):
-            return name
-    return FALLBACK
-
-
 def write_dataset(dataset: Dataset, to: str, out: str | Path) -> None:
     """Write a data set in the layout `to`, one of `written_layouts`, into `out`, a new or empty directory.
 
@@ -109,10 +105,14 @@ def write_dataset(dataset: Dataset, to: str, out: str | Path) -> None:
     the layout cannot hold the classes, and `MaskError` or `ImageError` for a mask that cannot be read, or whose objects
     are of another size.
     """
-    write = LAYOUTS[to].write if to in LAYOUTS else None
+    if to not in LAYOUTS:
+        raise LAYOUTS.unknown(to, "to", written_layouts())
+    write = LAYOUTS[to].write
     if write is None:
-        raise OptionError("to", repr(to), f"one of {', '.join(written_layouts())}", "Choose one of these.")
-    write(with_file_names(replace(dataset, read_labels=partial(_read_labels_of_one_size, dataset))), Path(out))
+        found = f"{to!r}, a layout that can be read but not written"
+        raise OptionError("to", found, f"one of {', '.join(written_layouts())}", "Choose one of these.")
+    with extension_errors(LAYOUTS.origin(to), "`write` to write the data set"):
+        write(with_file_names(replace(dataset, read_labels=partial(_read_labels_of_one_size, dataset))), Path(out))
 
 
 def _read_labels_of_one_size(dataset: Dataset, item: Item) -> Labels:
@@ -125,8 +125,14 @@ def _read_labels_of_one_size(dataset: Dataset, item: Item) -> Labels:
 
 
 def written_layouts() -> list[str]:
-    """Return the names of the layouts that `write_dataset` writes."""
-    return [name for name in LAYOUTS if LAYOUTS[name].write is not None]
+    """Return the names of the layouts that `write_dataset` writes; those of other packages that cannot be loaded are
+    left out."""
+    names = []
+    for name in LAYOUTS:
+        with contextlib.suppress(ExtensionError):  # told where the layout is asked for
+            if LAYOUTS[name].write is not None:
+                names.append(name)
+    return names
 
 
 def _directory_error(path: Path) -> DataError:

@@ -59,14 +59,17 @@ class Item:
         Distinct within its split. Files that are written for the image bear this name.
     image
         The file of the image, or a page of one (see `pixelwise.raster.stack`).
-    mask, instances
-        The files of its classes and of its objects; `None` where there is none.
+    mask
+        The file that labels its pixels: a mask, or an annotation file; `None` for an image without labels.
+    instances
+        The file of its object ids, where that is a file of its own, else `None`.
     auto_split
         Whether pixelwise chose its split, since the data name none.
     more
         Further masks, which are united with `mask`.
     entry
-        The name of the image in `mask`, where that is an annotation file of several images.
+        The name of the image in `mask`, where that is an annotation file of several images: `read_labels` looks the
+        labels up by it, and messages show it.
     held_out
         Whether its labels are those held out for validation (see `pixelwise.data.label_regions`), or the others; `None`
         for all of them.
@@ -105,7 +108,23 @@ class Sample:
 
 @dataclass(frozen=True)
 class Labels:
-    """What an item's labels say: maps as in `Sample`, and in `remarks`, a sentence each, what was mended in them."""
+    """What an item's labels say: what the `read_labels` of a data set returns.
+
+    Attributes
+    ----------
+    label_map
+        uint8 (height, width): class indices, and `IGNORE_INDEX` (255) where nothing is known. Its size is that of the
+        image as it is shown, after its EXIF orientation.
+    instance_map
+        int32 (height, width): object ids from 1, and 0 for no object; `None` for data without objects.
+    remarks
+        What was corrected while they were read, a sentence each. `check` lists them as `mended`.
+
+    Examples
+    --------
+    >>> Labels(np.array([[0, 1], [1, 255]], np.uint8)).label_map.shape
+    (2, 2)
+    """
 
     label_map: UInt8
     instance_map: Int32 | None = None
@@ -501,7 +520,31 @@ class Dataset:
 def labels_from_files(
     read_label_map: Callable[[Path], UInt8], read_instance_map: Callable[[Path], Int32] | None = None
 ) -> Callable[[Item], Labels]:
-    """Return a `read_labels` for items whose mask, and instance map where there is one, are files of their own."""
+    """Return a `read_labels` for items whose mask, and instance map where there is one, are files of their own.
+
+    Parameters
+    ----------
+    read_label_map
+        Takes the path `Item.mask`; returns class indices, uint8 (height, width), 255 where nothing is known.
+    read_instance_map
+        Takes the path `Item.instances`; returns object ids, int32 (height, width), 0 for no object. `None`: the data
+        have no objects.
+
+    Returns
+    -------
+    callable
+        Takes an `Item` and returns `Labels`. It raises `MaskError` for an item without a mask.
+
+    Examples
+    --------
+    Masks that store 0 and 1, the class indices themselves:
+
+    >>> from pathlib import Path
+    >>> from pixelwise.raster.image import read_values
+    >>> read_labels = labels_from_files(read_values)
+    >>> read_labels(Item("0", Path("photos/train/images/0.png"), Path("photos/train/masks/0.png"))).label_map.shape
+    (64, 96)
+    """
     return partial(_read_files, read_label_map=read_label_map, read_instance_map=read_instance_map)
 
 

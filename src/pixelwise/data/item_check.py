@@ -16,12 +16,13 @@ from pixelwise.core.lookup import count_values, rows_of
 from pixelwise.data.annotation_values import SizeMismatchError
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of, require_sizes, source_of
 from pixelwise.data.inverted_masks import Looks, MaskLooks, describe_looks, describe_mask, sample_places
+from pixelwise.data.layouts import FALLBACK
 from pixelwise.data.masks.missing_objects import ObjectCounts, count_objects
 from pixelwise.data.problem import Problem
 from pixelwise.instances.objects import objects_from_maps
 from pixelwise.raster.axes import count_unread, describe_other_axes
 from pixelwise.raster.depth import Depth, depth_of, estimate_range
-from pixelwise.raster.image import is_jpeg
+from pixelwise.raster.image import IMAGE_ENDINGS, is_jpeg
 from pixelwise.raster.stack import STACK_ENDINGS, split_page
 from pixelwise.raster.tiff import read_page
 
@@ -30,6 +31,7 @@ KINDS = {
     "unreadable": "an image or mask that is damaged, truncated or of an unsupported type",
     "size_mismatch": "a mask of another size than its image",
     "unknown_value": "a mask with a value or colour that is no class",
+    "bad_annotation": "an entry of an annotation file that cannot be read or makes no sense",
     "jpeg_mask": "a mask stored as JPEG, which smears class values",
     "missing_mask": "an image without a mask",
     "missing_image": "a mask without an image, or a name in a list without one",
@@ -95,7 +97,10 @@ def check_item(dataset: Dataset, item: Item) -> ItemCheck:
     if item.mask is not None:
         labels = _read_labels(dataset, item, size, problems)
     elif os.path.exists(split_page(item.image)[0]):
-        message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
+        if dataset.format == FALLBACK:
+            message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
+        else:
+            message = "found no labels; expected some for each image. Label the image or leave it out."
         problems.append(Problem(item.image, "missing_mask", message))
     class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
     areas = np.zeros(0, np.int64)
@@ -214,7 +219,7 @@ def _read_labels(dataset: Dataset, item: Item, size: tuple[int, int] | None, pro
         return None
     except MaskError as error:
         path = Path(error.where)
-        kind = "jpeg_mask" if is_jpeg(path) else "unknown_value"
+        kind = "jpeg_mask" if is_jpeg(path) else _kind_of(item)
         kind = "size_mismatch" if isinstance(error, SizeMismatchError) else kind
         problems.append(_problem(path, kind, error))
         return None
@@ -227,6 +232,11 @@ def _read_labels(dataset: Dataset, item: Item, size: tuple[int, int] | None, pro
         except MaskError as error:
             problems.append(_problem(Path(error.where), "size_mismatch", error))
     return labels
+
+
+def _kind_of(item: Item) -> str:
+    """Return the kind of a problem in what labels an item: its mask file, or an annotation."""
+    return "unknown_value" if split_page(mask_of(item))[0].suffix.lower() in IMAGE_ENDINGS else "bad_annotation"
 
 
 def _problem(path: Path, kind: str, error: PixelwiseError) -> Problem:

@@ -16,12 +16,12 @@ class Layout:
     Parameters
     ----------
     title
-        What the layout holds, in a line: the second column of the table in docs/reference/formats.md.
+        What the layout holds, in a line.
     read
-        Takes the directory of the data set, and a directory outside of it in which the user allows images, or `None`;
-        returns the data set. It reads lists and annotations and no pixels, raises `DataError` for files that are no
-        such data set, and names files wherever they lie: `open_dataset` refuses those outside of both directories. Only
-        a layout that searches a folder which its files name has to look at the second directory.
+        A function of `root`, the directory of the data set, and `images_root`, a directory outside of it in which the
+        user allows images, or `None`. It returns the data set, and raises `DataError` for files that are no such data
+        set. It reads lists and annotations, and no pixels. Ignore `images_root` unless your files name a folder to
+        search; `open_dataset` refuses files outside of both directories.
     recognise
         Takes a directory and returns whether such a data set lies there, by looking at names and beginnings of files.
         `None`: the layout is read where it is asked for by its name, never unasked.

@@ -14,14 +14,32 @@ _SHOWN = 3
 class Problem:
     """One finding about a data set.
 
+    A layout adds those that it finds while it reads lists and annotations to `Dataset.problems`.
+
     Attributes
     ----------
     file
         The file concerned; the data set's directory where all of it is concerned.
     kind
-        A key of `pixelwise.data.item_check.KINDS`, such as `"unknown_value"`.
+        One of the words below, which are the keys of `pixelwise.data.item_check.KINDS`.
     message
-        What was found, what was expected, and what to do about it.
+        What was found, what was expected, and what to do about it: "found ...; expected .... ...".
+
+    Notes
+    -----
+    These kinds are remarks: `assumed` (how the data were read, where they allow two ways), `mended` (what was corrected
+    while labels were read), `passed_over` (files that were not read), `inverted_mask`, `no_val`, `narrow_range`,
+    `pages`, `empty_class`, `class_not_in_val`.
+
+    These harm a training, and `pixelwise check` exits with 1: `unreadable`, `size_mismatch`, `unknown_value`,
+    `bad_annotation`, `jpeg_mask`, `missing_mask`, `missing_image`, `duplicate`, `resized_mask`, `missing_objects`,
+    `unlabelled`, `no_train`, `class_lists`, `one_class`, `class_not_in_train`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Problem(Path("a.json"), "passed_over", "found a line; expected polygons. It was left out.").kind
+    'passed_over'
     """
 
     file: Path

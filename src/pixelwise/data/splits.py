@@ -73,9 +73,29 @@ def hash_fraction(name: str) -> float:
 def group_by_split(items: Iterable[tuple[str | None, Item]], *, draw_val: bool = True) -> dict[str, tuple[Item, ...]]:
     """Return the items by split, sorted by name; train comes first and a split without an item is left out.
 
-    Items of no split (`None`) are drawn into train, val and test by the hash of their names; with `draw_val` a set
-    with train and without val gets a part of train as val. Those are marked as `auto_split`. See `part_sizes`. Names of
-    one split are made distinct, by case too, since files are written under them: a second `a` becomes `a_2`.
+    Names of one split are made distinct, by case too, since files are written under them: a second `a` becomes `a_2`.
+
+    Parameters
+    ----------
+    items
+        Each item with `"train"`, `"val"` or `"test"`, or `None` where the data name no split. Items of no split are
+        drawn into the three by the hash of their names, and marked as `auto_split`.
+    draw_val
+        Whether a set with train and without val gets a part of train as val. `False` keeps the splits as they are
+        named.
+
+    Returns
+    -------
+    dict
+        The items of each split, as `Dataset` takes them.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> names = [("train", "b"), ("val", "c"), ("train", "a")]
+    >>> items = [(split, Item(name, Path(f"{name}.jpg"), Path(f"{name}.png"))) for split, name in names]
+    >>> {split: [item.name for item in members] for split, members in group_by_split(items).items()}
+    {'train': ['a', 'b'], 'val': ['c']}
     """
     given = list(items)
     unnamed = _distinct(item for split, item in given if split is None)

@@ -24,7 +24,30 @@ from pixelwise.raster.stack import split_page
 def new_directory(out: Path) -> Iterator[Path]:
     """Yield a temporary directory beside `out`; on success it becomes `out`, on failure it is removed.
 
-    Raises `OutputError` where `out` is a file or not empty, and where the disk does not take what is written.
+    The `write` of a layout writes its files there, so that a directory is never half written.
+
+    Parameters
+    ----------
+    out
+        A directory that does not exist yet, or is empty.
+
+    Yields
+    ------
+    temporary : pathlib.Path
+        An empty directory to write into.
+
+    Raises
+    ------
+    OutputError
+        `out` is a file or not empty, or the disk does not take what is written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> with new_directory(Path("written")) as temporary:
+    ...     _ = (temporary / "classes.txt").write_text("wall")
+    >>> [path.name for path in Path("written").iterdir()]
+    ['classes.txt']
     """
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         found = "a file" if out.is_file() else "a directory that is not empty"

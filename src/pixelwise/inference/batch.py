@@ -15,6 +15,7 @@ import numpy as np
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import ImageError, OptionError, OutputError
 from pixelwise.core.prefetch import prefetch
+from pixelwise.core.registry import extension_errors
 from pixelwise.inference.inputs import ImageLike, PathLike, is_many, is_path
 from pixelwise.inference.jobs import Job, find_images
 from pixelwise.inference.mc_dropout import MonteCarloDropout
@@ -103,13 +104,14 @@ def _predict_within_budget(
 
 
 def _predict_file(predictor: Predictor, job: Job, sampling: MonteCarloDropout | None) -> None:
-    writers = {path: WRITERS[kind] for kind, path in job.outputs.items()}
+    writers = {kind: WRITERS[kind] for kind in job.outputs}
     needs_probabilities = any(writer.needs_probabilities for writer in writers.values())
     result = predictor.predict_file(job.image, sampling, probabilities=needs_probabilities)
     if job.placed:
         result = _attach_place(result, job.image)
-    for path, writer in writers.items():
-        writer.write(path, result)
+    for kind, path in job.outputs.items():
+        with extension_errors(WRITERS.origin(kind), "a file"):
+            writers[kind].write(path, result)
 
 
 def _is_about_the_name(error: OutputError) -> bool:

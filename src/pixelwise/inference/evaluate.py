@@ -9,7 +9,7 @@ from typing import Protocol
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.prefetch import prefetch
-from pixelwise.core.registry import Registry
+from pixelwise.core.registry import Registry, Requirement, extension_errors
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.inference.engines.checks import name_image_in_errors
 from pixelwise.inference.predictor import Predictor
@@ -33,7 +33,9 @@ class Metric(Protocol):
         ...
 
 
-METRICS: Registry[Callable[[], Metric]] = Registry("metrics", "pixelwise.metrics", {})
+METRICS: Registry[Callable[[], Metric]] = Registry(
+    "metrics", "pixelwise.metrics", {}, Requirement("a class or function without arguments", callable)
+)
 """All metrics by name. `pixelwise.register_metric` and the entry points `pixelwise.metrics` add to them."""
 
 
@@ -96,8 +98,9 @@ def score_items(
     for done, (item, coming) in enumerate(prefetch(predict_item, items, predictor.at_once), start=1):
         sample, prediction = coming.result()
         scorer.update(prediction, sample, item)
-        for metric in (metrics or {}).values():
-            metric.update(prediction, sample, predictor.classes)
+        for name, metric in (metrics or {}).items():
+            with extension_errors(METRICS.origin(name), "`update` to score an image"):
+                metric.update(prediction, sample, predictor.classes)
         if on_image is not None:
             on_image(item, sample, prediction)
         if on_progress is not None:

@@ -63,9 +63,29 @@ def read_image(path: Path, value_range: ValueRange | None = None) -> UInt8:
 def read_values(path: Path) -> Values:
     """Return the values that a mask file stores, rotated by its EXIF orientation.
 
-    For gray and palette files the result is (height, width): uint8 with the indices of a palette, 0 and 255 of a 1-bit
-    file, or the grays of a GIF; uint16 or int32 for deeper files. For all other files it is uint8 (height, width, 3)
-    RGB. Transparency is dropped. Raises `ImageError` as `read_image` does.
+    Parameters
+    ----------
+    path
+        A file, or a page of a stack.
+
+    Returns
+    -------
+    numpy.ndarray
+        For gray and palette files (height, width): uint8 with the indices of a palette, 0 and 255 of a 1-bit file, or
+        the grays of a GIF; uint16 or int32 for deeper files. For all other files uint8 (height, width, 3) RGB, without
+        transparency.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, is no image, is too large, or stores floating-point numbers.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> values = read_values(Path("photos/train/masks/0.png"))
+    >>> values.shape, values.dtype
+    ((64, 96), dtype('uint8'))
     """
     return read_values_and_palette(path)[0]
 
@@ -103,8 +123,30 @@ def read_values_and_palette(path: Path) -> tuple[Values, UInt8 | None]:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return the (height, width) of the image that `read_image` returns, from the header only. EXIF data after the
-    pixels, which PNG allows, is not used. Raises `ImageError` for a file that is missing, no image, or too large.
+    """Return the size of an image as it is shown, after its EXIF orientation. Only the header is read.
+
+    EXIF data that follows the pixels, which PNG allows, is not used.
+
+    Parameters
+    ----------
+    path
+        A file, or a page of a stack.
+
+    Returns
+    -------
+    tuple of int
+        (height, width) in pixels.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, is no image, or is too large.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> image_size(Path("photos/train/images/0.png"))
+    (64, 96)
     """
     page = tiff_page(path)
     if page is not None:

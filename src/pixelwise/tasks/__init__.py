@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pixelwise.core.registry import Registry
+from pixelwise.core.registry import Registry, requires_attributes
 
 if TYPE_CHECKING:
     from pixelwise.tasks.base import Task
@@ -17,6 +17,7 @@ TASKS: Registry[Task] = Registry(
         "instance": "pixelwise.tasks.instance:INSTANCE",
         "panoptic": "pixelwise.tasks.panoptic:PANOPTIC",
     },
+    requires_attributes("a task, an object", "measure", "channels", "has_objects", "labels", "scorer", "tables"),
 )
 """All tasks by name. `pixelwise.register_task` and the entry points `pixelwise.tasks` add to them."""
 DEFAULT_TASK = "semantic"

@@ -37,6 +37,7 @@ def register_object(registry: Registry[T], thing: T | str | None) -> str | None:
 
 def require_registered(registry: Registry[Any], name: str) -> None:
     """Raise `OptionError` for a name that is not in `registry`, or an import path that leads to nothing."""
+    registry.find_extensions()
     if name in registry or ":" not in name:
         registry[name]
         return

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pixelwise.core.errors import RunError
+from pixelwise.core.registry import extension_errors
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.nn.encoders.base import Encoder
 from pixelwise.nn.encoders.fusing import fuse_frozen
@@ -33,6 +34,7 @@ from pixelwise.training.checkpoint import (
     save_tensors,
 )
 from pixelwise.training.import_paths import require_registered
+from pixelwise.training.loss_check import check_loss
 from pixelwise.training.pixel_views import (
     PixelView,
     labelled_pixels,
@@ -91,7 +93,9 @@ class Trainer:
         things = pipeline.grouping.things if pipeline.grouping else ()
         self.loss_context = LossContext(recipe, things, self.accelerator.reduce)
         require_registered(LOSSES, recipe.loss)
-        self.class_loss = LOSSES[recipe.loss]
+        self.class_loss, self.loss_origin = LOSSES[recipe.loss], LOSSES.origin(recipe.loss)
+        if self.loss_origin is not None:
+            check_loss(self.class_loss, self.loss_origin, len(recipe.class_weights), self.accelerator.device)
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
 
     def start(self) -> None:
@@ -152,7 +156,8 @@ class Trainer:
         if view.border is not None:
             weights = weights + view.border  # w(x) of U-Net's equation 2
         class_logits = view.logits[:, : len(self.class_weights)]
-        total = self.class_loss(class_logits, view.targets, pixel_weights=weights, reduction="sum")
+        with extension_errors(self.loss_origin, "a loss of logits (N, K, H, W) and target (N, H, W)"):
+            total = self.class_loss(class_logits, view.targets, pixel_weights=weights, reduction="sum")
         if self.recipe.reduction == "sum":
             return total * view.stands_for
         counted = total_weight(view.targets, pixel_weights=weights if self.recipe.reduction == "mean" else None)

@@ -79,7 +79,8 @@ class TrainOptions:
         Option("Train with the solver that the paper of this model describes.", RECIPE),
     ] = None
     loss: Annotated[
-        str | None, Option("Loss of the class logits: a registered name.", RECIPE, default="cross_entropy")
+        str | None,
+        Option("Loss of the class logits: cross_entropy, or one of a package.", RECIPE, default="cross_entropy"),
     ] = None
     class_weights: Annotated[
         Literal["none", "softened", "median"] | None,
@@ -102,7 +103,11 @@ class TrainOptions:
     rotate: Annotated[bool | None, Option("For images without a fixed orientation: cells, maps, scans.", RECIPE)] = None
     augmentations: Annotated[
         tuple[str, ...] | None,
-        Option("Additional augmentation: a registered name. May be repeated.", RECIPE, flag="augmentation"),
+        Option(
+            "Additional augmentation: color, elastic, or one of a package. May be repeated.",
+            RECIPE,
+            flag="augmentation",
+        ),
     ] = None
     stages: Annotated[bool, Option("Train FCN-32s, 16s and 8s in turn, each from the one before.", RECIPE)] = False
     skip_bad: Annotated[bool, Option("Leave out images that would spoil training.", DATA)] = False

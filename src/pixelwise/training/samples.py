@@ -16,6 +16,7 @@ import torch
 
 from pixelwise.core.bands import repeat_over_channels
 from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.registry import extension_errors
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.instances.parts import label_components
 from pixelwise.metrics.pixels import counted_pixels
@@ -220,8 +221,14 @@ def draw_changes(rng: np.random.Generator, size: tuple[int, int], recipe: Recipe
         window = crop.aim(rng, window, size, pixel)
     change = color.draw(rng, size, recipe.color, recipe.color_ranges) if recipe.color else None
     bend = elastic.draw(rng, size, recipe.elastic, recipe.elastic_nodes) if recipe.elastic else None
-    further = tuple((name, AUGMENTATIONS[name].draw(rng, recipe.crop)) for name in recipe.augmentations)
+    further = tuple((name, _draw_change(name, rng, recipe)) for name in recipe.augmentations)
     return Changes(window, change, bend, further)
+
+
+def _draw_change(name: str, rng: np.random.Generator, recipe: Recipe) -> object:
+    """Draw the parameters of an additional augmentation."""
+    with extension_errors(AUGMENTATIONS.origin(name), "parameters of `draw`"):
+        return AUGMENTATIONS[name].draw(rng, recipe.crop)
 
 
 def augment_sample(
@@ -245,9 +252,10 @@ def augment_sample(
         image = color.on_image(image, changes.colors)
     for name, params in changes.further:
         augmentation = AUGMENTATIONS[name]
-        image, label_map = augmentation.on_image(image, params), augmentation.on_label_map(label_map, params)
-        instance_map = None if instance_map is None else augmentation.on_instance_map(instance_map, params)
-        pseudo = None if pseudo is None else augmentation.on_label_map(pseudo, params)
+        with extension_errors(AUGMENTATIONS.origin(name), "an array as its methods get it"):
+            image, label_map = augmentation.on_image(image, params), augmentation.on_label_map(label_map, params)
+            instance_map = None if instance_map is None else augmentation.on_instance_map(instance_map, params)
+            pseudo = None if pseudo is None else augmentation.on_label_map(pseudo, params)
     border = target = None
     if instance_map is not None:
         border = _border_weights(instance_map, recipe) if recipe.border_weight else None

@@ -173,7 +173,7 @@ def test_check_tells_what_was_mended_what_is_wrong_and_what_is_missing(write: Wr
     assert {(problem.kind, problem.file.name) for problem in result.problems} >= {
         ("mended", "a.png"),
         ("missing_image", "b.png"),
-        ("unknown_value", "c.png, object 1 (cow)"),
+        ("bad_annotation", "c.png, object 1 (cow)"),
     }
     assert {path.name for path in result.unusable} == {"b.png", "c.png"}
 

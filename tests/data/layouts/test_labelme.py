@@ -216,7 +216,7 @@ def test_check_tells_what_is_missing_damaged_and_mended(write: Write) -> None:
         ("mended", "a.json"),
         ("mended", "b.json"),
         ("missing_image", "b.png"),
-        ("unknown_value", "c.json"),
+        ("bad_annotation", "c.json"),
         ("missing_mask", "d.png"),
         ("size_mismatch", "e.json"),
     }

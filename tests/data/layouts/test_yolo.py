@@ -178,7 +178,7 @@ def test_lines_that_make_no_sense(root: Path, line: str, fault: str) -> None:
     with pytest.raises(MaskError, match=rf"a\.txt.*{fault}"):
         labels_of(root)
     (problem,) = check(open_yolo(root)).problems
-    assert problem.kind == "unknown_value"
+    assert problem.kind == "bad_annotation"
 
 
 def test_a_text_that_is_no_text(root: Path) -> None:

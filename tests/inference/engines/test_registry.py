@@ -38,7 +38,9 @@ def test_the_engines_of_pixelwise() -> None:
 def test_a_name_that_is_none_is_answered_with_the_close_ones(model_file: Path) -> None:
     with pytest.raises(OptionError, match=r"engine: found 'banana'; expected one of onnxruntime, openvino, .*auto"):
         open_engine(model_file, "banana")
-    with pytest.raises(OptionError, match="engine: found 'onnx-runtime'; expected one of onnxruntime"):
+    with pytest.raises(
+        OptionError, match=r"engine: found 'onnx-runtime' \(did you mean onnxruntime.*\?\); expected one of onnxruntime"
+    ):
         load(model_file, "onnx-runtime")
 
 

@@ -52,7 +52,7 @@ def test_vgg16_is_one_net_for_every_model() -> None:
 def test_models_say_which_encoders_they_take() -> None:
     for name, encoder in (("fpn", "resnet18"), ("fcn8s", "vgg16"), ("unet", "timm/vgg16"), ("segnet", None)):
         require_net(name, encoder)
-    with pytest.raises(OptionError, match="model: found 'fpm'; expected one of fpn"):
+    with pytest.raises(OptionError, match=r"model: found 'fpm' \(did you mean fpn\?\); expected one of fpn"):
         require_net("fpm")
     with pytest.raises(OptionError, match="encoder: found 'resnet18'; expected no encoder with model segnet"):
         require_net("segnet", "resnet18")

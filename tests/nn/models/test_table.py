@@ -35,7 +35,9 @@ def test_descriptions_tell_models_apart() -> None:
 
 
 def test_an_unknown_name_is_answered_with_close_ones() -> None:
-    with pytest.raises(OptionError, match=r"model: found 'segnt'; expected one of segnet\."):
+    with pytest.raises(
+        OptionError, match=r"model: found 'segnt' \(did you mean segnet\?\); expected one of fpn, unet, "
+    ):
         build("segnt", 2)
     with pytest.raises(OptionError, match=rf"expected one of {', '.join(MODELS)}\."):
         build("transformer", 2)

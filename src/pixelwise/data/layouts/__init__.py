@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixelwise.core.registry import Registry
+from pixelwise.core.registry import Registry, Requirement
 from pixelwise.data.layout import Layout
 
 LAYOUTS: Registry[Layout] = Registry(
@@ -31,8 +31,9 @@ LAYOUTS: Registry[Layout] = Registry(
         "via": "pixelwise.data.layouts.via:LAYOUT",
         "folders": "pixelwise.data.layouts.folders:LAYOUT",
     },
+    Requirement("a `pixelwise.data.layout.Layout`", lambda thing: isinstance(thing, Layout)),
 )
-"""Every layout by its name, in the order in which they are tried; see `recognise_layout`."""
+"""Every layout by its name, in the order in which they are tried; see `pixelwise.data.recognition`."""
 
 FALLBACK = "folders"
 """The layout of directories that no other layout recognises."""

@@ -181,7 +181,7 @@ def _images(
         if not is_usable(name) or image_id is None:
             pair = f"the id {format_value(fields.get('id'))} and the file_name {format_value(name)}"
             found = f"{pair} in entry {number} of images"
-            problems.append(_problem(path, "unknown_value", found, "a number and a path", "Correct the entry."))
+            problems.append(_problem(path, "bad_annotation", found, "a number and a path", "Correct the entry."))
             continue
         image = ListedImage(str(name), fields.get("height"), fields.get("width"))
         other = by_name.setdefault(tuple(parts_of(image.name)), image)

@@ -174,7 +174,7 @@ def _content(path: Path, problems: list[Problem]) -> ElementTree.Element:
         if not is_usable(name) or (subset and not is_usable(subset)):
             found = f"found the name {format_value(name)} and the subset {format_value(subset)} of image {number}"
             message = f"{found}; expected names of files and folders. The image was left out: correct them."
-            problems.append(Problem(path, "unknown_value", message))
+            problems.append(Problem(path, "bad_annotation", message))
             bad.add(image)
     content[:] = [image for image in content if image not in bad]
     if content.find("image") is None:

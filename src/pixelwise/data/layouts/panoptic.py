@@ -129,7 +129,7 @@ def _entries(file: Path, content: dict[str, Any], problems: list[Problem]) -> li
             message = (
                 f"found annotation {number}: {format_value(entry)}; expected {expected}. It was left out: correct it."
             )
-            problems.append(Problem(file, "unknown_value", message))
+            problems.append(Problem(file, "bad_annotation", message))
             continue
         entries.append((name, str(png), segments))
     return entries

@@ -140,7 +140,7 @@ def _entries(file: Path, problems: list[Problem]) -> list[tuple[str, list[Any]]]
     if not images:
         raise faults[0] if faults else DataError(file, "no image", EXPECTED, remedy)
     problems += [
-        Problem(file, "unknown_value", f"found {fault.found}; expected {fault.expected}. {fault.remedy}")
+        Problem(file, "bad_annotation", f"found {fault.found}; expected {fault.expected}. {fault.remedy}")
         for fault in faults
     ]
     return images

@@ -8,7 +8,7 @@ from pathlib import Path
 from pixelwise.core.device import AUTO as AUTO_DEVICE
 from pixelwise.core.device import Device
 from pixelwise.core.errors import OptionError
-from pixelwise.core.registry import Registry
+from pixelwise.core.registry import Registry, Requirement, extension_errors
 from pixelwise.inference.engines.base import Engine, OpenEngine
 
 DEFAULT_ENGINE = "onnxruntime"
@@ -29,6 +29,7 @@ ENGINES: Registry[OpenEngine] = Registry(
         TORCH: "pixelwise.inference.engines.torch:open_torch",
         "onnxruntime-tensorrt": "pixelwise.inference.engines.onnxruntime:open_tensorrt",
     },
+    Requirement("a class or function of (path, at_once) that returns an `Engine`", callable),
 )
 """The functions that open a model file in an engine. Packages add theirs with `register_engine`, or by an entry point
 of the group `pixelwise.engines`."""
@@ -49,7 +50,8 @@ def open_engine(path: str | Path, name: str = DEFAULT_ENGINE, at_once: int = 1, 
     """
     opener = ENGINES[name]
     if device == AUTO_DEVICE:
-        return opener(Path(path), at_once)
+        with extension_errors(ENGINES.origin(name), "an `Engine`"):
+            return opener(Path(path), at_once)
     if "device" not in inspect.signature(opener).parameters:
         remedy = "Leave `device` out."
         raise OptionError("device", f"{device} with the engine {name}", "an engine that can be told", remedy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pixelwise.core.errors import OptionError
-from pixelwise.core.registry import Registry
+from pixelwise.core.registry import Registry, Requirement
 from pixelwise.inference.writers.base import Writer
 
 MASK, LABELME, UNCERTAINTY = "mask", "labelme", "uncertainty"
@@ -29,6 +29,7 @@ WRITERS: Registry[Writer] = Registry(
         "entropy": f"{_HERE}.entropy:WRITER",
         UNCERTAINTY: f"{_HERE}.uncertainty:WRITER",
     },
+    Requirement("a `pixelwise.Writer`", lambda thing: isinstance(thing, Writer)),
 )
 """All writers. Packages add theirs with `register_writer`, or by an entry point of the group `pixelwise.writers`."""
 

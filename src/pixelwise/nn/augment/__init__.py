@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.core.registry import Registry
+from pixelwise.core.registry import Registry, requires_attributes
 from pixelwise.nn.augment import color, elastic
 
 UInt8 = npt.NDArray[np.uint8]
@@ -61,7 +61,10 @@ class Augmentation(Protocol):
 
 
 AUGMENTATIONS: Registry[Augmentation] = Registry(
-    "augmentation", "pixelwise.augmentations", {"color": color, "elastic": elastic}
+    "augmentation",
+    "pixelwise.augmentations",
+    {"color": color, "elastic": elastic},
+    requires_attributes("a module or an object", "draw", "on_image", "on_label_map", "on_instance_map"),
 )
 """The augmentations by name. `pixelwise.register_augmentation` and the entry points `pixelwise.augmentations` add to
 them."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from pixelwise.core.errors import OptionError
-from pixelwise.core.registry import Registry
+from pixelwise.core.registry import Registry, extension_errors, requires_attributes
 
 if TYPE_CHECKING:
     from pixelwise.nn.encoders.base import Encoder
@@ -71,7 +71,12 @@ BUILT_IN = {
     "torchvision": "pixelwise.nn.encoders.torchvision:FAMILY",
     "timm": "pixelwise.nn.encoders.timm:FAMILY",
 }
-ENCODERS: Registry[EncoderFamily] = Registry("encoder", "pixelwise.encoders", BUILT_IN)
+ENCODERS: Registry[EncoderFamily] = Registry(
+    "encoder",
+    "pixelwise.encoders",
+    BUILT_IN,
+    requires_attributes("a family of encoders, an object", "names", "knows", "build"),
+)
 """The families by name. `pixelwise.register_encoder` and the entry points `pixelwise.encoders` add to them.
 
 A name that several families know belongs to the first: `vgg16` is torchvision's classifier, `timm/vgg16` timm's net.
@@ -124,9 +129,10 @@ def build_encoder(
         The pretrained weights are not available.
     """
     family, net = find_encoder(name)
-    return ENCODERS[family].build(
-        net, in_channels, pretrained=pretrained, output_stride=output_stride, expanded=expanded
-    )
+    with extension_errors(ENCODERS.origin(family), "an `Encoder`"):
+        return ENCODERS[family].build(
+            net, in_channels, pretrained=pretrained, output_stride=output_stride, expanded=expanded
+        )
 
 
 def build_pyramid(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import inspect
+from typing import Any, Protocol
 
 import torch
 
-from pixelwise.core.registry import Registry
+from pixelwise.core.registry import Registry, Requirement
 from pixelwise.nn.losses.border import border_weights
 from pixelwise.nn.losses.centres import centre_errors
 from pixelwise.nn.losses.cross_entropy import Reduction, cross_entropy, median_frequency_weights, total_weight
@@ -27,9 +28,10 @@ __all__ = [
 class Loss(Protocol):
     """The protocol of the losses in `LOSSES`: a function of class scores and the true classes of pixels.
 
-    Training uses `reduction="sum"` and divides by the weight of the counted pixels itself, since several processes may
-    share a batch, and each has only its own pixels. A loss that is not a sum over pixels, such as Dice, returns its
-    value times that weight, `total_weight(target, pixel_weights=pixel_weights)`.
+    Training calls it with `reduction="sum"` and divides the result by the total weight of the counted pixels. A loss
+    that is no sum over pixels, such as Dice, therefore returns its value times
+    `total_weight(target, pixel_weights=pixel_weights)` for `"sum"`. When several processes train together, each passes
+    its part of the batch, and the weight is summed over all of them.
 
     Examples
     --------
@@ -70,8 +72,28 @@ class Loss(Protocol):
         ...
 
 
+def _takes_arguments(loss: Any) -> bool:
+    """Return whether a function can be called as training calls losses."""
+    if not callable(loss):
+        return False
+    try:
+        inspect.signature(loss).bind(None, None, pixel_weights=None, reduction="sum")
+    except TypeError:
+        return False
+    except ValueError:  # a function of C without a signature
+        return True
+    return True
+
+
 DEFAULT_LOSS = "cross_entropy"
 LOSSES: Registry[Loss] = Registry(
-    "loss", "pixelwise.losses", {DEFAULT_LOSS: "pixelwise.nn.losses.cross_entropy:cross_entropy"}
+    "loss",
+    "pixelwise.losses",
+    {DEFAULT_LOSS: "pixelwise.nn.losses.cross_entropy:cross_entropy"},
+    Requirement(
+        "a function that is called as loss(logits, target, pixel_weights=..., reduction=...) "
+        "(see `pixelwise.nn.losses.Loss`)",
+        _takes_arguments,
+    ),
 )
 """The losses by name. `pixelwise.register_loss` and the entry points `pixelwise.losses` add to them."""

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.extras import require_train_extra
-from pixelwise.core.registry import Registry
+from pixelwise.core.registry import Registry, Requirement, extension_errors
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,6 +47,7 @@ MODELS: Registry[ModelBuilder] = Registry(
         "fcn16s": "pixelwise.nn.models.fcn:fcn16s",
         "fcn8s": "pixelwise.nn.models.fcn:fcn8s",
     },
+    Requirement("a class or function of (num_classes, in_channels, ...) that returns a net", callable),
 )
 """The models by name. `pixelwise.register_model` and the entry points `pixelwise.models` add to them."""
 DEFAULT_MODEL = "fpn"
@@ -123,7 +124,8 @@ def build(
     if "pretrained" in parameters:
         keywords["pretrained"] = pretrained
     _require_options(name, options or {})
-    model = MODELS[name](num_classes, in_channels, **keywords, **(options or {}))
+    with extension_errors(MODELS.origin(name), "a net"):
+        model = MODELS[name](num_classes, in_channels, **keywords, **(options or {}))
     if type(getattr(model, "stride", None)) is not int:
         found = f"{name!r}, whose net has no `stride`"
         remedy = "Set it to the pixels between neighbouring positions of the coarsest map."
