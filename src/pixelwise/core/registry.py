@@ -72,7 +72,10 @@ def describe_object(thing: object) -> str:
     import inspect  # only a mistake should cost its import
 
     if inspect.isfunction(thing):
-        return f"the function {thing.__name__}{inspect.signature(thing)}"
+        signature = inspect.signature(thing)
+        plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()]
+        signature = signature.replace(parameters=plain, return_annotation=inspect.Signature.empty)
+        return f"the function {thing.__name__}{signature}"
     if isinstance(thing, type):
         return f"the class {thing.__name__}"
     return f"an object of the type {type(thing).__name__}"
