@@ -190,8 +190,8 @@ export const T = {
     score: (score) => percent(score, 1),
     verdict: ({ better, low, high }, isShown) => {
       if (better) return `${better === "net" ? "The trained net" : "The live model"} is better${isShown ? " and is shown" : ", but not shown"}.`;
-      if (low == null) return "Too few held-out labels to tell which is better.";
-      return `Too close to tell: the net is between ${points(-low)} worse and ${points(high)} better.`;
+      if (low == null) return "Too few held-out labels to tell which is better, so nothing was switched.";
+      return `Too close to tell, so nothing was switched: the net is between ${points(-low)} worse and ${points(high)} better.`;
     },
     on: ({ metric, unit, units, images, pixels, split }) => {
       const of = T.comparison.units[unit](units, split);
