@@ -91,8 +91,9 @@ def _read_checked(item: Item, read_labels: Callable[[Item], Labels], origin: str
         if values is None and field == "instance map":
             continue
         if not isinstance(values, np.ndarray) or values.dtype != dtype or values.ndim != 2:
-            is_array = isinstance(values, np.ndarray)
-            found = f"{values.dtype} {values.shape}" if is_array else describe_object(values)
+            found = describe_object(values)
+            if isinstance(values, np.ndarray):
+                found = f"{values.dtype} {values.shape}"
             raise ExtensionError(origin, f"{found} as the {field}", LABELS, extension_remedy(origin))
     wrong = np.flatnonzero(count_values(labels.label_map)[num_classes:IGNORE_INDEX]) + num_classes
     if wrong.size:
