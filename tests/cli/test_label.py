@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.inference.loading import load
 from pixelwise.labels import suggest
 from pixelwise.labels.descriptions import describe_colors
+from pixelwise.labels.features import ArrayImage
+from pixelwise.labels.live import SETTLED_STEPS, LiveModel
+from pixelwise.modelfile.graph import require_safe_graph
+from pixelwise.tiling.grid import Tiling
 
 Cli = Callable[..., Any]
 
@@ -59,6 +64,49 @@ def test_a_folder_without_labels_is_told(cli: Cli, photos: Path) -> None:
     result = cli("label", "suggest", photos / "images")
     assert result.code == 0
     assert "note: No labels were recognised, so all images count as unlabelled: found" in result.err
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_live_model_is_a_model_file(cli: Cli, tmp_path: Path) -> None:
+    """On an image whose sides are no multiples of a stride, and in tiles."""
+    image = np.random.default_rng(0).integers(0, 90, (75, 110, 3)).astype(np.uint8)
+    image[:, 55:] += 120
+    mask = np.full((75, 110), 255, np.uint8)
+    mask[10:20, 10:40], mask[40:60, 70:100] = 0, 1
+    for folder, values in (("images", image), ("masks", mask)):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        Image.fromarray(values).save(tmp_path / "data" / folder / "a.png")
+    (tmp_path / "data" / "classes.yaml").write_text("classes: [ground, leaf]\nignore: 255\n")
+    out = tmp_path / "live.onnx"
+    result = cli("label", "export", tmp_path / "data", "--out", out, "--json")
+    assert (result.code, result.err) == (0, "")
+    report = {"model": str(out), "bytes": out.stat().st_size, "images": 1, "pixels": 900, "scale": 2, "remarks": []}
+    assert json.loads(result.out) == report
+    require_safe_graph(out)
+
+    model = LiveModel(2, tmp_path / "features")
+    model.add_image("a", ArrayImage(image))
+    model.set_labels("a", ArrayImage(mask))
+    model.compute_features("a", 0)
+    model.fit(steps=SETTLED_STEPS)
+    expected = model.predict("a", 0).label_map
+    predictor = load(out)
+    assert predictor.info.model == "live"
+    assert (predictor.label_map(image) == expected).mean() >= 0.999
+    assert (expected[:, 60:].mean(), expected[:, :50].mean()) == pytest.approx((1, 0), abs=0.1)
+    predictor.tiling = Tiling(64, 32, predictor.info.stride)
+    assert (predictor.label_map(image) == expected).mean() >= 0.95
+    assert predictor.label_map(image[:1, :1]).shape == (1, 1)
+
+    inspected = cli("inspect", out)
+    assert inspected.code == 2
+    assert "the live model" in inspected.err
+
+
+def test_export_of_another_ending_names_the_flag(cli: Cli, photos: Path) -> None:
+    result = cli("label", "export", photos, "--out", photos / "live.pt")
+    assert result.code == 2
+    assert result.err.endswith(f"Use --out {photos / 'live.onnx'}.\n")
 
 
 def test_a_mistake_names_the_flag(cli: Cli, photos: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.data import open_dataset, written_layouts
+from pixelwise.studio import export as exports
 
 
 @pytest.fixture
@@ -51,6 +53,33 @@ def test_overlays_show_the_labels(labelled: Any, studio: Any) -> None:
     shown = np.asarray(Image.open(folder / "p1.png")).astype(int)
     picture = np.asarray(Image.open(studio.project.images[1].path)).astype(int)
     assert (abs(shown - picture).sum(axis=2) > 0)[15:35, 15:55].mean() > 0.9
+
+
+def test_the_live_model_is_written_by_another_process(
+    labelled: Any, studio: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for it; `tests/cli/test_label.py` writes a file."""
+    assert labelled.get("/api/project").json()["exports"] == {"model": False, "report": False, "live": True}
+    program = (
+        "import json, pathlib, sys; from pixelwise.data import open_dataset; arguments = json.loads(sys.argv[1]);"
+        "open_dataset(arguments['data'], 'folders', arguments['bands'], arguments['images_root']);"
+        "out = pathlib.Path(arguments['out']); out.parent.mkdir(exist_ok=True); out.write_bytes(b'1');"
+        "print('note'); print(json.dumps({'remarks': ['a remark']}))"
+    )
+    monkeypatch.setattr(exports, "LIVE_PROGRAM", [sys.executable, "-c", program])
+    answer = export(labelled, "live").json()
+    assert (answer["url"], answer["remarks"]) == ("/api/files/live.onnx", ["a remark"])
+    assert labelled.get(answer["url"]).content == b"1"
+    monkeypatch.setattr(exports, "LIVE_PROGRAM", [sys.executable, "-c", "import sys; sys.exit(3)"])
+    assert "ended with code 3" in export(labelled, "live").json()["error"]["found"]
+
+
+def test_without_labels_there_is_no_live_model(client: Any, studio: Any) -> None:
+    assert client.get("/api/project").json()["exports"]["live"] is False
+    answer = export(client, "live")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["remedy"]
+    assert not list(studio.project.folder.exports.glob("*"))
 
 
 @pytest.mark.parametrize("kind", ["model", "report", "nothing", None, "../model"])

@@ -16,7 +16,7 @@ from pixelwise.core.errors import ModelFileError
 from pixelwise.inference.engines.checks import require_model
 from pixelwise.model_export.quantization import CONVOLUTIONS
 from pixelwise.modelfile.graph import REMEDY
-from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+from pixelwise.modelfile.info import LIVE_MODEL, METADATA_KEY, ModelInfo
 from pixelwise.nn.encoders import upgrade_encoder_name
 from pixelwise.nn.encoders.padding import SamePaddedConv2d
 from pixelwise.nn.models import build, default_encoder, parse_options
@@ -97,6 +97,9 @@ def from_model_file(path: Path) -> InspectTarget:
         raise ModelFileError(path, f"a file that is no ONNX ({error})", "an ONNX model", REMEDY) from error
     metadata = {entry.key: entry.value for entry in graph.metadata_props}
     info = ModelInfo.from_json(metadata.get(METADATA_KEY), path)
+    if info.model == LIVE_MODEL:
+        remedy = "`pixelwise benchmark` and `pixelwise evaluate` measure it."
+        raise ModelFileError(path, "the live model of few labels", "a net of `pixelwise models`", remedy)
     in_channels, classes = len(info.mean), info.channels
     encoder = upgrade_encoder_name(info.model, info.encoder)
     with seeded(0):

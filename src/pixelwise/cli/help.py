@@ -35,11 +35,12 @@ PAGES = {
         ),
     ),
     "label": Page(
-        "Suggest what to label next.",
+        "Suggest what to label next; write the live model.",
         (
             "label suggest photos/",
             "label suggest photos-labels/ --model runs/first --count 10",
             "label suggest photos-labels/ --model runs/first --pixels 20 --json",
+            "label export photos-labels/ --out live.onnx",
         ),
     ),
     "check": Page(

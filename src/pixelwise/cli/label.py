@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, Data, Format, ImagesRoot, check_path
+from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot, check_path
 from pixelwise.cli.help import PAGES, Command
 from pixelwise.cli.output import cells, note, print_table, say
 from pixelwise.core.text import quantity
 
 if TYPE_CHECKING:
+    from pixelwise.labels.export import LiveExport
     from pixelwise.labels.suggest import Suggestion, Suggestions
 
 label = typer.Typer(
@@ -66,6 +67,51 @@ def suggest(
         print(json.dumps(_report(suggestions, model, image_set.remarks)))
     else:
         _print_table(suggestions, data, model)
+
+
+@label.command(cls=Command, epilog=PAGES["label"].epilog)
+def export(
+    data: Data,
+    *,
+    out: Annotated[Path, typer.Option(help="The .onnx file to write.", callback=check_path)],
+    format: Format = None,
+    bands: BandNumbers = None,
+    images_root: ImagesRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the live model of DATA's labels as one self-describing .onnx file, for images of any size.
+
+    The live model is the one that the studio shows while you draw. It is fitted within seconds on all labels but those
+    of a named test split. With few labels it may predict better than a training. It knows classes, not single objects.
+    """
+    from pixelwise.core.extras import require_train_extra
+
+    require_train_extra("label export")
+    from pixelwise.cli.progress import progress_bar
+    from pixelwise.core.bands import parse_bands
+    from pixelwise.data import open_dataset
+    from pixelwise.labels.export import export_live_model
+
+    dataset = open_dataset(data, format, None if bands is None else parse_bands(bands), images_root)
+    with progress_bar("export") as on_progress:
+        result = export_live_model(dataset, out, on_progress=on_progress)
+    for remark in result.remarks:
+        note(f"note: {remark}")
+    if as_json:
+        print(json.dumps(_describe_export(result)))
+    else:
+        say(result.path)
+
+
+def _describe_export(result: LiveExport) -> dict[str, Any]:
+    return {
+        "model": str(result.path),
+        "bytes": result.path.stat().st_size,
+        "images": result.images,
+        "pixels": result.pixels,
+        "scale": result.scale,
+        "remarks": list(result.remarks),
+    }
 
 
 def _report(suggestions: Suggestions, model: Path | None, remarks: tuple[str, ...]) -> dict[str, Any]:

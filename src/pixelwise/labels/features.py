@@ -21,8 +21,10 @@ from pixelwise.core.errors import ShapeError
 from pixelwise.labels.boxes import Box, grow_box
 from pixelwise.labels.strokes import UInt8
 from pixelwise.nn.encoders import DEFAULT_ENCODER
+from pixelwise.nn.encoders.base import Encoder
 from pixelwise.nn.encoders.fusing import fuse_frozen
 from pixelwise.nn.encoders.registry import build_pyramid
+from pixelwise.nn.layers.padding import pad_to_multiple
 
 Half = npt.NDArray[np.float16]
 Float = npt.NDArray[np.float32]
@@ -163,24 +165,19 @@ class FeatureExtractor:
 
     def __init__(self, in_channels: int = 3) -> None:
         self.in_channels = in_channels
-        channels = 3 if in_channels == 1 else in_channels
-        self.encoder = build_pyramid(DEFAULT_ENCODER, channels, pretrained=True).eval()
-        self.encoder.freeze(self.encoder.strides[-1])
+        self.encoder, self._mean, self._std = build_frozen_encoder(in_channels)
         fuse_frozen(self.encoder)
-        repeats = -(-channels // 3)
-        self._mean = 255 * torch.tensor(self.encoder.mean * repeats)[:channels].view(1, -1, 1, 1)
-        self._std = 255 * torch.tensor(self.encoder.std * repeats)[:channels].view(1, -1, 1, 1)
 
     def __call__(self, image: UInt8) -> FeatureMaps:
         """Return the features of an image (H, W, C), computed at once."""
         height, width = _checked(image, self.in_channels).shape[:2]
         return self.compute(ArrayImage(image), (0, 0, height, width))
 
-    def compute(self, image: ImageReader, tile_tlbr: Box) -> FeatureMaps:
+    def compute(self, image: ImageReader, tile_tlbr: Box, scale: int | None = None) -> FeatureMaps:
         """Return the features of a tile and of `MARGIN` pixels around it.
 
         The tile starts at multiples of `SIZE_UNIT`. The encoder sees `CONTEXT` pixels around it, where the image
-        has them.
+        has them, at `scale`, 1 or 2, or as `choose_scale` says.
         """
         region, context = (grow_box(tile_tlbr, margin, image.size) for margin in (MARGIN, CONTEXT))
         pixels = _checked(image.read(context), self.in_channels)
@@ -191,7 +188,7 @@ class FeatureExtractor:
                 "image", found, f"{height}x{width}", "Make `read` return exactly the box that is asked for."
             )
         guide = _three_channels(pixels)
-        scale = 2 if image.size[0] * image.size[1] <= ENLARGED_PIXELS else 1
+        scale = choose_scale(image.size) if scale is None else scale
         with torch.inference_mode():
             levels = self._levels(guide if self.in_channels == 1 else pixels, guide, scale)
         inside = _crop(region, context)
@@ -201,18 +198,53 @@ class FeatureExtractor:
         """Return the maps (C, h, w) of pixels (H, W, C), enlarged by `scale` first, with their strides in pixels of the
         image."""
         image = (_image_tensor(pixels, scale) - self._mean) / self._std
-        height, width = image.shape[-2:]
-        padded = F.pad(image, (0, -width % SIZE_UNIT, 0, -height % SIZE_UNIT))
-        values = padded.contiguous(memory_format=torch.channels_last)
-        net: Any = self.encoder.net
-        values = net.bn1(net.conv_stem(values))
-        maps = [2 * average_positions(_image_tensor(guide, scale) / 255)[0] - 1]
-        for stage, block in enumerate(net.blocks[: STAGES[-1] + 1]):
-            values = block(values)
-            if stage in STAGES:
-                maps.append(values[0])
-        maps[1] = _at_stride_4(maps[1][None])[0]
-        return [(stride // scale, values) for (_, stride, _), values in zip(LEVELS, maps, strict=True)]
+        padded = pad_to_multiple(image, SIZE_UNIT)
+        maps = compute_maps(self.encoder, padded, _image_tensor(guide, scale) / 255)
+        return [(stride // scale, values[0]) for (_, stride, _), values in zip(LEVELS, maps, strict=True)]
+
+
+def build_frozen_encoder(in_channels: int) -> tuple[Encoder, torch.Tensor, torch.Tensor]:
+    """Return the encoder, and the mean and standard deviation of its channels, float32 (1, C, 1, 1), in 0..255.
+
+    Raises `MissingDependencyError` where the package of the weights is missing.
+    """
+    channels = 3 if in_channels == 1 else in_channels
+    encoder = build_pyramid(DEFAULT_ENCODER, channels, pretrained=True).eval()
+    encoder.freeze(encoder.strides[-1])
+    repeats = -(-channels // 3)
+    mean, std = (
+        255 * torch.tensor(values * repeats)[:channels].view(1, -1, 1, 1) for values in (encoder.mean, encoder.std)
+    )
+    return encoder, mean, std
+
+
+def choose_scale(size: tuple[int, int]) -> int:
+    """Return at how many times its size (height, width) an image is seen."""
+    return 2 if size[0] * size[1] <= ENLARGED_PIXELS else 1
+
+
+def compute_maps(encoder: Encoder, image: torch.Tensor, colours: torch.Tensor) -> list[torch.Tensor]:
+    """Return the maps (N, C, h, w) of `LEVELS`.
+
+    Parameters
+    ----------
+    encoder
+        An EfficientNet.
+    image
+        float32 (N, C, H, W), normalised, at the size at which the encoder sees it: H and W are multiples of
+        `SIZE_UNIT`.
+    colours
+        float32 (N, 3, h, w), in 0..1; of an image that was padded, with or without the padding. Their map is the first.
+    """
+    net: Any = encoder.net
+    values = net.bn1(net.conv_stem(image.contiguous(memory_format=torch.channels_last)))
+    maps = [2 * average_positions(colours) - 1]
+    for stage, block in enumerate(net.blocks[: STAGES[-1] + 1]):
+        values = block(values)
+        if stage in STAGES:
+            maps.append(values)
+    maps[1] = _at_stride_4(maps[1])
+    return maps
 
 
 @lru_cache(maxsize=4)
@@ -224,10 +256,16 @@ def shared_extractor(in_channels: int) -> FeatureExtractor:
 def average_positions(image: torch.Tensor, stride: int = STRIDE) -> torch.Tensor:
     """Return means (N, C, ceil(H / stride), ceil(W / stride)) of (N, C, H, W), of `stride` pixels a side around the
     pixels stride (i + 1) - 1."""
-    height, width = (-(-side // stride) for side in image.shape[-2:])
-    first = stride // 2
-    continued = F.pad(image, (0, first + stride, 0, first + stride), mode="replicate")[..., first:, first:]
-    return F.avg_pool2d(continued, stride)[..., :height, :width]
+    for axis in (2, 3):
+        side = image.shape[axis]
+        places = torch.arange((side + stride - 1) // stride * stride) + stride // 2
+        image = image.index_select(axis, move_inside(places, side))
+    return F.avg_pool2d(image, stride)
+
+
+def move_inside(places: torch.Tensor, side: int) -> torch.Tensor:
+    """Return places, int64 (n,), those beyond a side moved to its last one."""
+    return torch.minimum(places, torch.arange(side)[-1:])  # a tensor, so that a graph can hold it
 
 
 def channel_weights() -> Float:

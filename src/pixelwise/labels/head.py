@@ -76,7 +76,7 @@ class Head:
     def probabilities(self, maps: FeatureMaps) -> torch.Tensor:
         """Return the probabilities, float32 (K, h, w), at the positions of the finest map."""
         with torch.inference_mode():
-            weight, bias = self._folded()
+            weight, bias = self.folded()
             *coarser, (stride, finest, part) = _group_by_stride(maps, weight)
             height, width = finest[0].shape[1:]
             factor = coarser[-1][0] // stride if coarser else 1
@@ -94,10 +94,10 @@ class Head:
     def column_probabilities(self, columns: Float) -> Float:
         """Return the probabilities, float32 (N, K), of features (N, C)."""
         with torch.inference_mode():
-            weight, bias = self._folded()
+            weight, bias = self.folded()
             return self._top(torch.from_numpy(columns) @ weight.T + bias).T.numpy()
 
-    def _folded(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def folded(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the weights and the bias of the first layer with the normalisation folded in, for raw features."""
         weight = self.first / self.deviation
         return weight, self.first_bias - weight @ self.mean

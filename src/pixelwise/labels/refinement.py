@@ -108,7 +108,7 @@ def _fit_windows(probabilities: torch.Tensor, guide: UInt8, stride: int) -> torc
     means = _window_means(torch.cat([colours, torch.stack([colours[i] * colours[j] for i, j in PAIRS])]), radius)
     mean_colour, mean_product = means[:3], means[3:]
     covariance = [value - mean_colour[i] * mean_colour[j] for (i, j), value in zip(PAIRS, mean_product, strict=True)]
-    inverse = _invert(covariance)
+    inverse = invert(covariance)
     coefficients = torch.empty(len(probabilities), 4, *probabilities.shape[1:])
     for target, values in zip(coefficients, probabilities, strict=True):
         means = _window_means(torch.cat([values[None], colours * values]), radius)
@@ -135,7 +135,7 @@ def _average_colours(guide: UInt8, stride: int) -> torch.Tensor:
     return torch.from_numpy(sums.transpose(2, 0, 1).astype(np.float32) / (255 * stride**2))
 
 
-def _invert(covariance: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
+def invert(covariance: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
     """Return the inverse of symmetric 3x3 matrices with `SMOOTHNESS` added on the diagonal, entry by entry."""
     a, b, c, d, e, f = covariance
     a, d, f = a + SMOOTHNESS, d + SMOOTHNESS, f + SMOOTHNESS

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from torch import nn
 
 from pixelwise.core.files import write_atomically
 from pixelwise.model_export.dropout import keep_dropout, seed_dropout
@@ -29,8 +30,9 @@ EXAMPLE_SIDES = (96, 128)
 """Height and width of the traced example; the exported graph takes any."""
 
 
-def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
-    """Write `pipeline` and its metadata to `path`, whole or not at all.
+def export_onnx(pipeline: nn.Module, info: ModelInfo, path: Path) -> None:
+    """Write `pipeline`, a `Pipeline` or another net that takes and gives what one does, and its metadata to `path`,
+    whole or not at all.
 
     The graph takes `image` uint8 (N, height, width, C) and gives `logits` float32 (N, K, height, width); N, height and
     width are free. Where they are those of one coarser map, up-sampled, that is a second output, `coarse`. Dropout
@@ -38,6 +40,7 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
     """
     size = (2, *EXAMPLE_SIDES, len(info.mean))
     example = torch.arange(math.prod(size)).mul(37).remainder(251).to(torch.uint8).view(size)  # what folding compares
+    net = _Outputs(pipeline) if isinstance(pipeline, Pipeline) and pipeline.is_coarse else pipeline
     dimension = torch.export.Dim
     shape = {0: dimension("n", min=1), 1: dimension("height", min=1), 2: dimension("width", min=1)}
     with (
@@ -48,10 +51,10 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
         keep_dropout(pipeline),
     ):
         program = torch.onnx.export(
-            _Outputs(pipeline) if pipeline.is_coarse else pipeline,
+            net,
             (example,),
             input_names=["image"],
-            output_names=["logits", COARSE] if pipeline.is_coarse else ["logits"],
+            output_names=["logits", COARSE] if isinstance(net, _Outputs) else ["logits"],
             dynamic_shapes=(shape,),
             opset_version=OPSET,
             dynamo=True,
@@ -67,7 +70,7 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
         onnx.save(proto, temporary)
 
 
-class _Outputs(torch.nn.Module):
+class _Outputs(nn.Module):
     """The logits, and the coarser ones that they are made of."""
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -93,7 +96,7 @@ def replace_class_bias(path: Path, class_bias: Sequence[float], info: ModelInfo,
 
 
 @contextlib.contextmanager
-def _out_of_place(pipeline: Pipeline) -> Iterator[None]:
+def _out_of_place(pipeline: nn.Module) -> Iterator[None]:
     """Let no layer overwrite its input meanwhile: torch takes half as long again to trace layers that do."""
     layers = [layer for layer in pipeline.modules() if getattr(layer, "inplace", False)]
     for layer in layers:

@@ -19,6 +19,8 @@ from pixelwise.instances.grouping_parameters import CENTRES, CHANNELS, GroupingP
 from pixelwise.modelfile.graph import REMEDY, read_metadata
 
 METADATA_KEY = "pixelwise"
+LIVE_MODEL = "live"
+"""What a file calls the live model of `pixelwise.labels`, which is no net of `pixelwise models`."""
 DROPOUT_SEED = "dropout_seed"
 """The optional input, int64, of a graph with dropout: 0, its default, leaves dropout out."""
 COARSE = "coarse"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,13 +31,15 @@ SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 )
 """A report is isolated: it cannot access the studio."""
+LIVE_PROGRAM = [sys.executable, "-m", "pixelwise.studio.live_export_process"]
+"""The program that writes the live model; its argument is JSON, and so is its answer."""
 
 
 async def export(request: Request) -> Response:
     """`POST /api/export {kind}`: write an export, and answer its address."""
     content = await read_json(request)
-    path = await run_in_threadpool(write_export, request.app.state.studio, content.get("kind"))
-    answer = {"path": str(path.resolve()), "url": f"/api/files/{quote(download_name(path))}"}
+    path, remarks = await run_in_threadpool(write_export, request.app.state.studio, content.get("kind"))
+    answer = {"path": str(path.resolve()), "url": f"/api/files/{quote(download_name(path))}", "remarks": remarks}
     return JSONResponse(answer)
 
 
@@ -54,14 +59,17 @@ def download_name(path: Path) -> str:
     return f"{path.name}.zip" if path.is_dir() else path.name
 
 
-def write_export(studio: Studio, kind: Any) -> Path:
-    """Write an export in place of an earlier one, and return its path. Raises `OptionError` for an unknown kind."""
-    known = ["model", "report", "overlays", *written_layouts()]
+def write_export(studio: Studio, kind: Any) -> tuple[Path, list[str]]:
+    """Write an export in place of an earlier one, and return its path and sentences to tell with it. Raises
+    `OptionError` for an unknown kind."""
+    known = ["model", "live", "report", "overlays", *written_layouts()]
     if not isinstance(kind, str) or kind not in known:
         raise OptionError("kind", short_repr(kind), f"one of {', '.join(known)}", "Choose one of them.")
     folder = studio.project.folder.exports
     if kind in ("model", "report"):
-        return _copy_of_run(studio, {"model": "model.onnx", "report": "report.html"}[kind])
+        return _copy_of_run(studio, {"model": "model.onnx", "report": "report.html"}[kind]), []
+    if kind == "live":
+        return _write_live_model(studio)
     with output_errors(folder), temporary_path(folder / kind) as temporary:
         if kind == "overlays":
             temporary.mkdir()
@@ -74,7 +82,34 @@ def write_export(studio: Studio, kind: Any) -> Path:
             Path(made).replace(packed)
         shutil.rmtree(folder / kind, ignore_errors=True)
         temporary.replace(folder / kind)
-    return folder / kind
+    return folder / kind, []
+
+
+def _write_live_model(studio: Studio) -> tuple[Path, list[str]]:
+    """Write the live model of the labels as they are now, in a process of its own: drawing goes on meanwhile."""
+    project = studio.project
+    project.flush()
+    out, images_root = project.folder.exports / "live.onnx", links_root(project.folder)
+    arguments = {
+        "data": str(project.folder.root),
+        "out": str(out),
+        "bands": project.bands,
+        "images_root": None if images_root is None else str(images_root),
+    }
+    with subprocess.Popen(
+        [*LIVE_PROGRAM, json.dumps(arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        lines = [line for line in process.stdout or () if line.startswith("{")]
+    answer = json.loads(lines[-1]) if lines else {}
+    if process.returncode or "remarks" not in answer:
+        parts = [str(answer.get(name, "")) for name in ("where", "found", "expected", "remedy")]
+        unknown = ["kind", f"an export that ended with code {process.returncode}", "a file", "Try again."]
+        raise OptionError(*(parts if answer else unknown))
+    return out, answer["remarks"]
 
 
 def _copy_of_run(studio: Studio, name: str) -> Path:

@@ -151,13 +151,14 @@ class Studio:
     def describe(self) -> dict[str, Any]:
         """Return the answer to `GET /api/project`."""
         project, training = self.project, self.training.describe()
-        root = project.folder.root.resolve()
+        root, classes = project.folder.root.resolve(), self.describe_classes()
+        has_run, has_labels = bool(training["runs"]), sum(entry["pixels"] > 0 for entry in classes) > 1
         return {
             "key": self.key,
             "name": escape_controls(root.name),
             "path": escape_controls(root),
             "number": project.number,
-            "classes": self.describe_classes(),
+            "classes": classes,
             "indices": project.history.class_number,
             "images": [self.describe_image(number) for number in range(len(project.images))],
             "sample": project.settings.sample,
@@ -166,7 +167,7 @@ class Studio:
             "training": training,
             "live": self.live.describe(),
             "layouts": written_layouts(),
-            "exports": {"model": bool(training["runs"]), "report": bool(training["runs"])},
+            "exports": {"model": has_run, "report": has_run, "live": has_labels},
         }
 
     def describe_classes(self) -> list[dict[str, Any]]:

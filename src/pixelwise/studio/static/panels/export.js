@@ -10,10 +10,11 @@ export function ExportPanel() {
   const project = useStore((s) => s.project);
   const layouts = project.layouts ?? [];
   const [layout, setLayout] = useState(layouts.includes("coco") ? "coco" : layouts[0]);
-  const ready = project.exports ?? { model: true, report: true };
+  const ready = project.exports ?? { model: true, report: true, live: true };
   const names = Object.fromEntries(layouts.map((name) => [name, T.export.layouts[name] ?? name]));
   return html`<div class="exports">
     <${Row} kind="model" title=${T.export.model} hint=${ready.model ? T.export.modelHint : T.export.trainFirst} ready=${ready.model} />
+    <${Row} kind="live" title=${T.export.live} hint=${ready.live ? T.export.liveHint : T.export.labelFirst} ready=${ready.live} />
     <${Row} kind="report" title=${T.export.report} hint=${ready.report ? T.export.reportHint : T.export.trainFirst} ready=${ready.report} />
     <${Row} kind="overlays" title=${T.export.overlays} hint=${T.export.overlaysHint} ready=${true} />
     ${layout &&
@@ -29,8 +30,8 @@ function Row({ kind, title, hint, ready }) {
   const write = async () => {
     setResult({ kind, state: "running" });
     try {
-      const { path, url } = await api.exportAs(kind);
-      setResult({ kind, state: "done", path, url });
+      const { path, url, remarks } = await api.exportAs(kind);
+      setResult({ kind, state: "done", path, url, remarks });
     } catch (error) {
       setResult({ kind, state: "idle" });
       complain(error);
@@ -40,7 +41,8 @@ function Row({ kind, title, hint, ready }) {
     <div><b>${title}</b><p class="note">${hint}</p>
       ${state === "done" &&
       html`<p class="note result" role="status">${T.export.done} <code>${result.path}</code>
-        ${result.url && html` <a href=${result.url} target="_blank" rel="noopener">${kind === "report" ? T.export.open : T.export.download}</a>`}</p>`}
+        ${result.url && html` <a href=${result.url} target="_blank" rel="noopener">${kind === "report" ? T.export.open : T.export.download}</a>`}
+        ${result.remarks?.map((remark) => html`<br />${remark}`)}</p>`}
     </div>
     <button type="button" class="button" disabled=${!ready || state === "running"} onClick=${write}>
       ${state === "running" ? T.export.running : T.export.start}
