@@ -59,7 +59,7 @@ def test_it_is_fitted_as_the_live_model_is(photos: Path, tmp_path: Path, written
     ((net, info, path),) = written
     model = LiveModel(3, tmp_path / "features")
     dataset = open_dataset(photos)
-    for _, item in dataset.items():
+    for item in (item for items in dataset.splits.values() for item in items):
         model.add_image(item.name, ArrayImage(dataset.read_image(item)))
         model.set_labels(item.name, ArrayImage(dataset.read_labels(item).label_map))
     for key, tile in model.missing_tiles():

@@ -52,5 +52,5 @@ def test_its_label_map_is_that_of_the_live_model(
         logits = LiveNet(head, channels, scale).eval()(torch.from_numpy(image)[None])[0].numpy()
     assert logits.shape == (4, *SIZE)
     assert (logits.argmax(axis=0) == expected).mean() >= 0.999
-    assert np.allclose(np.exp(logits).sum(axis=0), 1, atol=0.02)  # but for the clipping
+    assert np.median(abs(np.exp(logits).sum(axis=0) - 1)) < 1e-4  # at edges they are clipped
     assert np.allclose(logits[1], np.log(LEAST))
