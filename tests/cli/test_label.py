@@ -15,7 +15,6 @@ from pixelwise.labels.descriptions import describe_colors
 from pixelwise.labels.features import ArrayImage
 from pixelwise.labels.live import SETTLED_STEPS, LiveModel
 from pixelwise.modelfile.graph import require_safe_graph
-from pixelwise.tiling.grid import Tiling
 
 Cli = Callable[..., Any]
 
@@ -68,7 +67,7 @@ def test_a_folder_without_labels_is_told(cli: Cli, photos: Path) -> None:
 
 @pytest.mark.usefixtures("one_thread")
 def test_the_live_model_is_a_model_file(cli: Cli, tmp_path: Path) -> None:
-    """On an image whose sides are no multiples of a stride, and in tiles."""
+    """On an image whose sides are no multiples of a stride."""
     image = np.random.default_rng(0).integers(0, 90, (75, 110, 3)).astype(np.uint8)
     image[:, 55:] += 120
     mask = np.full((75, 110), 255, np.uint8)
@@ -94,8 +93,6 @@ def test_the_live_model_is_a_model_file(cli: Cli, tmp_path: Path) -> None:
     assert predictor.info.model == "live"
     assert (predictor.label_map(image) == expected).mean() >= 0.999
     assert (expected[:, 60:].mean(), expected[:, :50].mean()) == pytest.approx((1, 0), abs=0.1)
-    predictor.tiling = Tiling(64, 32, predictor.info.stride)
-    assert (predictor.label_map(image) == expected).mean() >= 0.95
     assert predictor.label_map(image[:1, :1]).shape == (1, 1)
 
     inspected = cli("inspect", out)

@@ -106,7 +106,8 @@ class LiveNet(nn.Module):
             hidden, above = hidden + self._hidden(maps, number), stride
         units = F.relu(hidden + self.first_bias)
         scores = F.conv2d(units, self.last, self.last_bias, groups=self.members)
-        return scores.unflatten(1, (self.members, self.num_classes)).softmax(dim=2).mean(dim=1)
+        by_member = scores.view(-1, self.members, self.num_classes, *scores.shape[2:])
+        return by_member.softmax(dim=2).mean(dim=1)
 
     def _hidden(self, maps: list[torch.Tensor], number: int) -> torch.Tensor:
         """Return what one of the maps adds to the hidden units."""
