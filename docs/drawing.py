@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,49 @@ def curves(lines: Mapping[str, Sequence[float]], title: str, ends: tuple[str, st
         draw.line(points, fill=color, width=4, joint="curve")
         draw.text((left + width + 14, top + 20 + 34 * number), name, fill=color, font=_font(22), anchor="lm")
     return np.array(sheet)
+
+
+def u_shape(down: Sequence[str], up: Sequence[str], across: str) -> UInt8:
+    """Draw an encoder's maps on the left, downwards, and a decoder's on the right, upwards, a box with its text each.
+
+    `across` stands over the arrow between the two boxes of a level. `up` has as many texts as `down`, or one fewer:
+    then the lowest box stands in the middle. Both begin with the finest map.
+    """
+    wide, high, step, indent, width = 440, 68, 124, 30, 1330
+    sheet = Image.new("RGB", (width, step * (len(down) - 1) + high + 20), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    boxes: list[list[tuple[int, int]]] = [[], []]
+    for side, texts in enumerate((down, up)):
+        for level, text in enumerate(texts):
+            x = indent * level if side == 0 else width - wide - indent * level
+            if level == len(up):
+                x = (width - wide) // 2
+            y = 10 + step * level
+            light = tuple(round(0.25 * part + 0.75 * 255) for part in CURVES[side])
+            draw.rounded_rectangle((x, y, x + wide - 1, y + high), 10, fill=light, outline=CURVES[side], width=3)
+            draw.text((x + wide / 2, y + high / 2), text, fill=INK, font=_font(27), anchor="mm")
+            boxes[side].append((x, y))
+    for (x, y), (lower, below) in pairwise(boxes[0]):
+        _tip(draw, ((x + lower + wide) // 2, y + high), (0, below - y - high))
+    rising = [*boxes[1], *(boxes[0][len(up) :])]
+    for (x, y), (lower, below) in pairwise(rising):
+        _tip(draw, ((x + lower + wide) // 2, below), (0, y + high - below))
+    for (left, y), (right, _) in zip(*boxes, strict=False):
+        _tip(draw, (left + wide, y + high // 2), (right - left - wide, 0))
+        draw.text(((left + wide + right) / 2, y + high / 2 - 18), across, fill=INK, font=_font(24), anchor="mm")
+    return np.array(sheet)
+
+
+def _tip(draw: ImageDraw.ImageDraw, start: tuple[int, int], way: tuple[int, int]) -> None:
+    """Draw an arrow from `start` along `way`, one of whose parts is 0; a little short of its end."""
+    (x, y), (right, down) = start, way
+    to_right, to_bottom = np.sign(right), np.sign(down)
+    end = x + right - 6 * to_right, y + down - 6 * to_bottom
+    draw.line((x, y, *end), fill=FAINT, width=4)
+    back = end[0] - 16 * to_right, end[1] - 16 * to_bottom
+    across = 10 * to_bottom, 10 * to_right
+    corners = ((back[0] - across[0], back[1] - across[1]), end, (back[0] + across[0], back[1] + across[1]))
+    draw.polygon([(float(a), float(b)) for a, b in corners], fill=FAINT)
 
 
 def _amount(value: float) -> str:

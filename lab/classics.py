@@ -46,6 +46,8 @@ HEAD = (
     *("net", "5 min mIoU", "mIoU", "accuracy", "class accuracy", "BF", "ISBI mIoU", "ISBI accuracy", "ISBI BF"),
     *("parameters", "multiply-adds", "images/s in training", "ms a prediction", "papers"),
 )
+SCORED = 9
+"""The column at which a second table begins: a page is not wide enough for all of them."""
 CONDITIONS = "conditions"
 PRETRAINED = ("fpn", "deeplabv3plus")
 """The models whose default encoder has ImageNet weights without a network."""
@@ -183,8 +185,12 @@ def make_page(store: Store) -> str:
     """Return the page. Entries are called by the titles of nets; `conditions` has the minutes and the size."""
     outdated = [f"`{title}`" for title, figures in store.items() if figures.get("outdated")]
     notice = f"Measured on an earlier version of the net: {', '.join(outdated)}." if outdated else ""
-    table = format_table(HEAD, [format_row(net, store.get(net.title, {})) for net in NETS])
-    parts = [TEXT.format(**store[CONDITIONS]), notice, table, PICTURE_TEXT]
+    rows = [HEAD, *(format_row(net, store.get(net.title, {})) for net in NETS)]
+    tables = []
+    for columns in (slice(1, SCORED), slice(SCORED, None)):
+        head, *others = [[row[0], *row[columns]] for row in rows]
+        tables.append(format_table(head, others))
+    parts = [TEXT.format(**store[CONDITIONS]), notice, *tables, PICTURE_TEXT]
     return format_page("The classics, side by side", store, parts, "![One landscape, every net](classics.png)")
 
 

@@ -1,3 +1,9 @@
+// "unet", "U-Net" and "up-sampling" are asked for as the index has them: with a hyphen that parts no words, and in one word.
+// What the index has is written by docs/hooks/search_words.py.
+const QUERY = 2;
+const whole = (words) => words.replace(/\b(u|up|down)[\s-]?(net\b|sampl\w*)/gi, "$1\u2011$2 $1$2");
+const asked = (message) => (message?.type === QUERY ? { ...message, data: whole(message.data) } : message);
+
 // Search from the disk: browsers start no worker from file://, so that a hidden frame takes its place there.
 if (location.protocol === "file:") {
   // By the name IFrameWorker the theme's script knows that it runs in a frame, and where the files of the search lie.
@@ -32,11 +38,16 @@ if (location.protocol === "file:") {
       this.inner.document.close();
     }
     postMessage(data) {
-      this.ready.then(() => this.inner.dispatchEvent(new MessageEvent("message", { data })));
+      this.ready.then(() => this.inner.dispatchEvent(new MessageEvent("message", { data: asked(data) })));
     }
     terminate() {
       window.removeEventListener("message", this.listen);
       this.frame.remove();
     }
+  };
+} else {
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (message, ...others) {
+    post.call(this, asked(message), ...others);
   };
 }

@@ -40,6 +40,13 @@ TERMS = {
     "overlap-tile": "overlap-tile",
     "elastic": "elastic",
     "instance segmentation": "instance segmentation",
+    "skip connection": "skip connection",
+    "pixel accuracy": "pixel accuracy",
+    "mean IoU": "mean IoU",
+    "frequency-weighted IoU": "frequency-weighted IoU",
+    "cross-entropy": "cross-entropy",
+    "median-frequency balancing": "median-frequency balancing",
+    "data augmentation": "data augmentation",
 }
 """Terms of the chapter, and a text that the index of the search has for each."""
 
@@ -91,7 +98,7 @@ def test_lists_and_tables_are_parted_from_what_stands_above() -> None:
 def test_every_step_of_the_chapter_has_a_formula_code_and_a_picture() -> None:
     for name in ("tour.md", "tour.ko.md"):
         steps = (ROOT / "docs" / "tour" / name).read_text(encoding="utf-8").split("\n## ")[1:-1]
-        assert len(steps) == 17
+        assert len(steps) == 20
         for step in steps:
             for part in ("\n> ", "```python\n", ".png)"):
                 assert part in step, (name, step.partition("\n")[0], part)
@@ -126,6 +133,22 @@ def test_the_search_finds_every_term_of_the_chapter(site: Path) -> None:
     for term, expected in TERMS.items():
         assert expected.casefold() in text, term
     assert any("한국어" in entry["title"] or "합성곱" in entry["text"] for entry in chapter)
+
+
+def test_words_end_at_punctuation_and_u_net_is_one_word(site: Path) -> None:
+    """In the index that the browser loads, and in the copy for a site without a server."""
+    text = (site / "search" / "search_index.json").read_text(encoding="utf-8")
+    assert (site / "search" / "search_index.js").read_text(encoding="utf-8") == f"var __index = {text}"
+    index = json.loads(text)
+    words = set(re.split(index["config"]["separator"], 'dilated (atrous): U\u2011Net, 0.75 "a.b" c=d'))
+    assert words == {"dilated", "atrous", "U\u2011Net", "0.75", "a", "b", "c", "d"}
+    titles = {entry["location"]: entry["title"] for entry in index["docs"]}
+    assert not [title for title in titles.values() if "U-Net" in title]
+    (upsampling,) = [entry for entry in index["docs"] if entry["title"].endswith("BilinearUpsampling")]
+    assert "Bilinear Upsampling." in upsampling["text"]
+    boosts = {entry["location"].partition("#")[0]: entry["boost"] for entry in index["docs"]}
+    order = ["tour/tour.html", "tour/tour.ko.html", "reference/api/losses.html", "reference/messages.html"]
+    assert [boosts[page] for page in order] == sorted((boosts[page] for page in order), reverse=True)
 
 
 def test_every_public_name_has_an_anchor(site: Path) -> None:

@@ -227,6 +227,9 @@ def row_means(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np
 def mean_iou(prediction: LabelMap, target: LabelMap, num_classes: int) -> float:
     """Return the mIoU of one image: the mean, over the classes in either map, of intersection over union.
 
+    IoU_i = n_ii / (t_i + sum_j n_ji - n_ii), with n_ij the pixels of true class i that are predicted as class j, and
+    t_i = sum_j n_ij.
+
     Parameters
     ----------
     prediction, target

@@ -61,7 +61,8 @@ def bilinear_interpolation(features: torch.Tensor, size: Sequence[int], *, align
 def bilinear_kernel(size: int) -> torch.Tensor:
     """Return the weights of bilinear up-sampling: a pyramid that falls off linearly to each side.
 
-    Along a side, weight t is 1 - abs(t - centre) / reach, with centre (size - 1) / 2 and reach (size + 1) // 2.
+    Along a side, k(i) = 1 - abs(i - c) / f, with the centre c = (size - 1) / 2 and the factor f = (size + 1) // 2;
+    the kernel is k(i) k(j). Up-sampling by f takes the size 2 f - f mod 2.
 
     Parameters
     ----------

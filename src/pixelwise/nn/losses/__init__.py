@@ -36,10 +36,10 @@ class Loss(Protocol):
     Examples
     --------
     >>> import pixelwise as pw
-    >>> def focal(logits, target, *, pixel_weights=None, reduction="mean"):
-    ...     "Cross-entropy of logits that are twice as sure."
+    >>> def sharpened(logits, target, *, pixel_weights=None, reduction="mean"):
+    ...     "Cross-entropy of logits times 2."
     ...     return cross_entropy(2 * logits, target, pixel_weights=pixel_weights, reduction=reduction)
-    >>> pw.register_loss("sure", focal)
+    >>> pw.register_loss("sharpened", sharpened)
     """
 
     def __call__(

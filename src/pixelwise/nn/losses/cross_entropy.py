@@ -28,6 +28,9 @@ def cross_entropy(
 ) -> torch.Tensor:
     """Return the softmax cross-entropy of class scores.
 
+    L = -sum_p w_p log softmax(z_p)[y_p] / sum_p w_p over the pixels p whose label y_p is not `ignore_index`, with
+    w_p = class_weights[y_p] * pixel_weights[p].
+
     Parameters
     ----------
     logits
