@@ -7,7 +7,7 @@ BIN := $(VENV)/$(SCRIPTS)
 # PyTorch's plain wheels for Linux carry CUDA; any wheel that meets constraints.txt serves.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint docs docs-serve dist test-dist clean
+.PHONY: demo test test-all lint docs docs-serve dist test-dist clean
 
 demo: $(VENV)/.train
 	rm -rf demo
@@ -17,6 +17,10 @@ demo: $(VENV)/.train
 # few tests are the long ones: last, they would leave the other cores idle.
 test: $(VENV)/.dev lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+# With the slow tests too, which guard what changes seldom.
+test-all: $(VENV)/.dev lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m ""
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

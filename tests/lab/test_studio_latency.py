@@ -19,6 +19,7 @@ from lab import studio_latency  # noqa: E402
 from lab.store import Places, Store  # noqa: E402
 
 
+@pytest.mark.slow
 def test_stages_and_frames_are_timed(places: Places, tmp_path: Path) -> None:
     words = [
         "--only",

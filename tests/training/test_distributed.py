@@ -83,6 +83,7 @@ def one(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(data, out=out, epochs=6, recipe="segnet", quiet=True, **net).path
 
 
+@pytest.mark.slow
 def test_in_bfloat16_a_run_comes_to_nearly_the_same(data: Path, one: Path, tmp_path: Path) -> None:
     """Whatever the processor is good at. The weights are in float32 all the same."""
     half = tmp_path / "half"
@@ -102,6 +103,7 @@ def test_two_processes_come_to_what_one_comes_to_with_their_batch(one: Path, two
         torch.testing.assert_close(weights(two)[name], expected, rtol=1e-3, atol=1e-3, msg=name)
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_run_with_a_message_and_it_goes_on_from_there(
     data: Path, two: Path, tmp_path: Path
 ) -> None:

@@ -235,8 +235,10 @@ def _read_labels(dataset: Dataset, item: Item, size: tuple[int, int] | None, pro
 
 
 def _kind_of(item: Item) -> str:
-    """Return the kind of a problem in what labels an item: its mask file, or an annotation."""
-    return "unknown_value" if split_page(mask_of(item))[0].suffix.lower() in IMAGE_ENDINGS else "bad_annotation"
+    """Return the kind of a problem in what labels an item: masks, or an annotation."""
+    file, _ = split_page(mask_of(item))
+    is_mask = file.suffix.lower() in IMAGE_ENDINGS or os.path.isdir(file)
+    return "unknown_value" if is_mask else "bad_annotation"
 
 
 def _problem(path: Path, kind: str, error: PixelwiseError) -> Problem:
