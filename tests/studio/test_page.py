@@ -432,7 +432,7 @@ def test_training_is_followed_and_exports_are_written(
     window.until("() => store.get().project.exports.model")
 
     page.get_by_role("button", name="Export").click()
-    for row, name in ((0, "model.onnx"), (2, "overlays/p0.png"), (3, "coco")):
+    for row, name in ((0, "model.onnx"), (3, "overlays/p0.png"), (4, "coco")):
         line = page.locator(".export-row").nth(row)
         line.locator("> button").click()
         line.locator(".result").wait_for()

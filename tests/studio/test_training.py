@@ -84,7 +84,7 @@ def test_finished_run_is_measured_and_shown(client: Any, studio: Any, training: 
     arguments = json.loads((runs / "run-2" / "arguments.json").read_text())
     assert arguments["start_from"] == str(runs / "run-1")
     assert len(client.get("/api/curve").json()) == 2
-    assert client.get("/api/project").json()["exports"] == {"model": True, "report": True}
+    assert client.get("/api/project").json()["exports"] == {"model": True, "report": True, "live": True}
 
 
 def test_stopped_run_is_resumed_also_after_a_restart(client: Any, studio: Any, training: Any) -> None:
