@@ -133,6 +133,16 @@ def test_a_condition_a_slice_to_the_end_and_a_moderate_size_pass(tmp_path: Path)
     require_safe_graph(saved(tmp_path / "model.onnx", nodes))
 
 
+def test_the_numbers_of_an_attribute_may_stand_before_its_name(tmp_path: Path) -> None:
+    path = saved(tmp_path / "model.onnx", [helper.make_node("Conv", ["x", "w"], ["result"], pads=[2**20])])
+    name, numbers = b"\x0a\x04pads", b"\x40\x80\x80\x40"  # fields 1 and 8
+    content = path.read_bytes()
+    assert content.count(name + numbers) == 1
+    path.write_bytes(content.replace(name + numbers, numbers + name))
+    with pytest.raises(ModelFileError, match="Conv's pads with the number 1,048,576"):
+        require_safe_graph(path)
+
+
 def test_more_fields_than_any_model_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])] * 100)
     require_safe_graph(path)

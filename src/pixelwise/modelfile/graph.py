@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import mmap
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -139,28 +139,31 @@ def _require_node(node: memoryview, check: _Check, depth: int) -> None:
         raise check.error(f"the operation {operation} of {domain!r}")
     for attribute in attributes:
         attribute_name = ""
+        numbers: list[int | memoryview] = []  # may stand before the name
         for number, value in _fields(attribute, check):
-            if number == _INTS and attribute_name in OF_WINDOWS:
-                numbers = _varints(value) if isinstance(value, memoryview) else iter((value,))
-                _require_sides(f"{operation}'s {attribute_name}", numbers, check)
-            if not isinstance(value, memoryview):
+            if number == _INTS:
+                numbers.append(value)
+            elif not isinstance(value, memoryview):
                 continue
-            if number == _ATTRIBUTE_NAME:
+            elif number == _ATTRIBUTE_NAME:
                 attribute_name = str(value, "utf-8")
             elif number in (_SUBGRAPH, _SUBGRAPHS):
                 _require_graph(value, check, depth + 1)
             elif number in (_TENSOR, _TENSORS):
                 _record_tensor(value, check, outputs[0] if operation == "Constant" and outputs else None)
+        for packed in numbers if attribute_name in OF_WINDOWS else ():
+            sides = _varints(packed) if isinstance(packed, memoryview) else (packed,)
+            _require_sides(f"{operation}'s {attribute_name}", sides, check)
     if operation in OF_SHAPES:
         for name in inputs:
-            _require_sides(f"the operation {operation}", iter(check.numbers.get(name, ())), check)
+            _require_sides(f"the operation {operation}", check.numbers.get(name, ()), check)
     place = SIZES.get(operation, len(inputs))
     size = check.numbers.get(inputs[place], ()) if place < len(inputs) else ()
     if math.prod(side for side in size if side > 0) > MAX_ELEMENTS:
         raise check.error(f"the operation {operation} to a size of {' x '.join(map(str, size))}")
 
 
-def _require_sides(what: str, numbers: Iterator[int], check: _Check) -> None:
+def _require_sides(what: str, numbers: Iterable[int], check: _Check) -> None:
     for number in numbers:
         if abs(number) > MAX_SIDE:
             raise check.error(f"{what} with the number {number:,}")
