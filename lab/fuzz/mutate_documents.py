@@ -17,6 +17,7 @@ from lab.fuzz import hostile
 
 MARK = re.compile(r"""["']?""" + hostile.NEST + r"""["']?""")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+WORD = re.compile(r"[^\s,:;]+")
 YAML_TRICKS = (
     "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
     "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n"
@@ -164,19 +165,20 @@ def _change_element(element: ElementTree.Element, rng: Random) -> None:
 
 
 def _number(text: str, rng: Random) -> str:
-    matches = list(islice(NUMBER.finditer(text), MOST_PLACES))
-    if not matches:
-        return text
-    match = rng.choice(matches)
-    return text[: match.start()] + hostile.number(rng) + text[match.end() :]
+    match = _choose_match(NUMBER, text, rng)
+    return text if match is None else text[: match.start()] + hostile.number(rng) + text[match.end() :]
 
 
 def _word(text: str, rng: Random) -> str:
-    matches = list(islice(re.finditer(r"[^\s,:;]+", text), MOST_PLACES))
-    if not matches:
+    match = _choose_match(WORD, text, rng)
+    if match is None:
         return hostile.text(rng)
-    match = rng.choice(matches)
     return text[: match.start()] + hostile.text(rng) + text[match.end() :]
+
+
+def _choose_match(pattern: re.Pattern[str], text: str, rng: Random) -> re.Match[str] | None:
+    matches = list(islice(pattern.finditer(text), MOST_PLACES))
+    return rng.choice(matches) if matches else None
 
 
 def _line(text: str, rng: Random) -> str:
