@@ -7,20 +7,22 @@ BIN := $(VENV)/$(SCRIPTS)
 # PyTorch's plain wheels for Linux carry CUDA; any wheel that meets constraints.txt serves.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# A process a core, each on one thread: the tests' tensors are small. In the order of their names, since the files with
+# few tests are the long ones: last, they would leave the other cores idle.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
 .PHONY: demo test test-all lint docs docs-serve dist test-dist clean
 
 demo: $(VENV)/.train
 	rm -rf demo
 	$(BIN)/pixelwise demo --out demo
 
-# A process a core, each on one thread: the tests' tensors are small. In the order of their names, since the files with
-# few tests are the long ones: last, they would leave the other cores idle.
 test: $(VENV)/.dev lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
 
 # With the slow tests too, which guard what changes seldom.
 test-all: $(VENV)/.dev lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m ""
+	$(PYTEST) -m ""
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

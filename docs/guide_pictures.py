@@ -83,12 +83,17 @@ def draw_heat(share: npt.NDArray[np.floating]) -> UInt8:
     return (255 * (1 - strength * (1 - np.array((38, 98, 190)) / 255))).astype(np.uint8)
 
 
+def read_example(demo: Path) -> tuple[Path, UInt8]:
+    """Return a test image of the demo and its path."""
+    path = sorted((demo / "data" / "test" / "images").iterdir())[3]
+    return path, np.array(Image.open(path).convert("RGB"))
+
+
 def draw_predictions(demo: Path) -> None:
     """An image of the demo with what `predict` writes of it."""
     model = pw.load(demo / "run")
-    path = sorted((demo / "data" / "test" / "images").iterdir())[3]
+    path, image = read_example(demo)
     result = model.predict(path)
-    image = np.array(Image.open(path).convert("RGB"))
     doubt = 1 - result.probabilities.max(axis=0)
     pictures = (
         image,
@@ -102,9 +107,8 @@ def draw_predictions(demo: Path) -> None:
 def draw_uncertainty(demo: Path) -> None:
     """A prediction of a net with dropout, and the variance of its passes."""
     model = pw.load(demo / "bayesian")
-    path = sorted((demo / "data" / "test" / "images").iterdir())[3]
+    path, image = read_example(demo)
     result = model.predict(path, pw.MonteCarloDropout(passes=20, seed=0))
-    image = np.array(Image.open(path).convert("RGB"))
     pictures = (
         image,
         colorize(result.label_map, model.classes),

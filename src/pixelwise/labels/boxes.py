@@ -50,9 +50,15 @@ def tile_boxes(size: tuple[int, int]) -> list[Box]:
     >>> tile_boxes((1000, 1500))
     [(0, 0, 1000, 1024), (0, 1024, 1000, 1500)]
     """
+    return cut_into_squares(size, TILE)
+
+
+def cut_into_squares(size: tuple[int, int], side: int) -> list[Box]:
+    """Return the squares of `side` pixels, or less at the right and the bottom, that make up an image of `size`
+    (height, width), in reading order."""
     height, width = size
     return [
-        (top, left, min(top + TILE, height), min(left + TILE, width))
-        for top in range(0, height, TILE)
-        for left in range(0, width, TILE)
+        (top, left, min(top + side, height), min(left + side, width))
+        for top in range(0, height, side)
+        for left in range(0, width, side)
     ]

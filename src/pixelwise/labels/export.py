@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from pixelwise.core.extras import require_train_extra
 from pixelwise.core.text import quantity
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item, require_sizes
-from pixelwise.labels.boxes import TILE, Box, tile_boxes
+from pixelwise.labels.boxes import TILE, Box, cut_into_squares, shift, tile_boxes
 from pixelwise.labels.features import (
     CONTEXT,
     SIZE_UNIT,
@@ -29,8 +29,7 @@ from pixelwise.labels.features import (
 from pixelwise.labels.head import Head, fit_head, new_head
 from pixelwise.labels.live import SETTLED_STEPS, TILE_PIXELS, TOTAL_PIXELS
 from pixelwise.labels.live_net import LiveNet
-from pixelwise.labels.pixel_samples import LabelledPixels, checked_pixels, order_pixels, share_limit
-from pixelwise.metrics.pixels import counted_pixels
+from pixelwise.labels.pixel_samples import LabelledPixels, sample_tiles, share_limit
 from pixelwise.model_export.onnx import export_onnx
 from pixelwise.modelfile.info import LIVE_MODEL, ModelInfo
 from pixelwise.nn.encoders import DEFAULT_ENCODER
@@ -67,13 +66,13 @@ class LiveExport:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass
+@dataclass(frozen=True)
 class _LabelledImage:
     """An image with labels: those of each tile that are learned from, in the order of `order_pixels`."""
 
     item: Item
     size: tuple[int, int]
-    tiles: dict[Box, LabelledPixels] = field(default_factory=dict)
+    tiles: dict[Box, LabelledPixels]
 
 
 def export_live_model(
@@ -156,17 +155,12 @@ def _labelled_images(dataset: Dataset, seed: int) -> tuple[list[_LabelledImage],
         require_sizes(item, labels, dataset.image_size(item))
         has_objects = has_objects or labels.instance_map is not None
         height, width = labels.label_map.shape
-        image = _LabelledImage(item, (height, width))
-        for box in tile_boxes(image.size):
-            top, left, bottom, right = box
-            part = labels.label_map[top:bottom, left:right]
-            rows, columns = np.nonzero(counted_pixels(part))
-            if len(rows):
-                count = dataset.classes.num_classes
-                pixels = checked_pixels(rows + top, columns + left, part[rows, columns], image.size, count)
-                image.tiles[box] = order_pixels(pixels, seed, TILE_PIXELS)
-        if image.tiles:
-            images.append(image)
+        boxes, num_classes = tile_boxes((height, width)), dataset.classes.num_classes
+        read = ArrayImage(labels.label_map).read
+        tiles = sample_tiles(read, (height, width), num_classes, seed, TILE_PIXELS)
+        if tiles:
+            by_box = {boxes[number]: pixels for number, pixels in tiles.items()}
+            images.append(_LabelledImage(item, (height, width), by_box))
     remarks = []
     if has_objects:
         remarks.append("The file knows classes, not single objects: `train` with the task instance learns those.")
@@ -220,7 +214,8 @@ def _features_at(extractor: FeatureExtractor, image: ArrayImage, box: Box, pixel
     computed one after the other."""
     result = np.empty((len(pixels), len(channel_weights())), np.float16)
     side = TILE // 2 if scale > choose_scale(image.size) else TILE
-    for part in _parts(box, side):
+    corner, size = (box[0], box[1]), (box[2] - box[0], box[3] - box[1])
+    for part in (shift(inner, corner) for inner in cut_into_squares(size, side)):
         top, left, bottom, right = part
         inside = (pixels.rows >= top) & (pixels.rows < bottom) & (pixels.columns >= left) & (pixels.columns < right)
         if not inside.any():
@@ -228,14 +223,6 @@ def _features_at(extractor: FeatureExtractor, image: ArrayImage, box: Box, pixel
         maps = extractor.compute(image, part, scale)
         result[inside] = maps.columns(pixels.rows[inside], pixels.columns[inside])
     return result
-
-
-def _parts(box: Box, side: int) -> Iterator[Box]:
-    """Yield the squares of `side` pixels that make up a box."""
-    top, left, bottom, right = box
-    for row in range(top, bottom, side):
-        for column in range(left, right, side):
-            yield row, column, min(row + side, bottom), min(column + side, right)
 
 
 def _describe_model(dataset: Dataset, net: LiveNet, sizes: Sequence[tuple[int, int]]) -> ModelInfo:

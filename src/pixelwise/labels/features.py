@@ -195,8 +195,10 @@ class FeatureExtractor:
         return FeatureMaps(region, tuple(_cut(level, inside) for level in levels), guide[inside].copy())
 
     def _levels(self, pixels: UInt8, guide: UInt8, scale: int) -> list[tuple[int, torch.Tensor]]:
-        """Return the maps (C, h, w) of pixels (H, W, C), enlarged by `scale` first, with their strides in pixels of the
-        image."""
+        """Return the maps (C, h, w) of an image (H, W, C), each with its stride in pixels of the image.
+
+        The image is enlarged by `scale` before the encoder sees it.
+        """
         image = (_image_tensor(pixels, scale) - self._mean) / self._std
         padded = pad_to_multiple(image, SIZE_UNIT)
         maps = compute_maps(self.encoder, padded, _image_tensor(guide, scale) / 255)

@@ -25,7 +25,13 @@ from pixelwise.labels.features import (
 )
 from pixelwise.labels.head import Head, fit_head, new_head, with_classes, with_statistics
 from pixelwise.labels.head_file import read_head, write_head
-from pixelwise.labels.pixel_samples import LabelledPixels, checked_pixels, order_pixels, share_limit
+from pixelwise.labels.pixel_samples import (
+    LabelledPixels,
+    checked_pixels,
+    order_pixels,
+    sample_tiles,
+    share_limit,
+)
 from pixelwise.labels.prediction import LivePrediction, predict_tile
 from pixelwise.metrics.pixels import counted_pixels, require_num_classes
 
@@ -201,15 +207,7 @@ class LiveModel:
     def set_labels(self, key: str, label_map: ImageReader) -> None:
         """Replace all labelled pixels of an image by those of a label map, whose reader gives uint8 (h, w)."""
         image = self._image(key)
-        groups = {}
-        for number, box in enumerate(image.boxes):
-            part = label_map.read(box)
-            rows, columns = np.nonzero(counted_pixels(part))
-            if len(rows):
-                pixels = checked_pixels(
-                    rows + box[0], columns + box[1], part[rows, columns], image.size, self.num_classes
-                )
-                groups[number] = order_pixels(pixels, self.seed, TILE_PIXELS)
+        groups = sample_tiles(label_map.read, image.size, self.num_classes, self.seed, TILE_PIXELS)
         self._replace_tiles(key, groups)
 
     def set_classes(self, num_classes: int, mapping: Mapping[int, int | None]) -> None:

@@ -20,7 +20,7 @@ from pixelwise.labels.features import (
     move_inside,
 )
 from pixelwise.labels.head import Head
-from pixelwise.labels.refinement import PAIRS, RADIUS, invert
+from pixelwise.labels.refinement import PAIRS, RADIUS, invert, solve_windows
 
 LEAST = 1e-6
 """The least probability whose logarithm is a logit."""
@@ -148,11 +148,8 @@ def fit_windows(probabilities: torch.Tensor, guide: torch.Tensor, stride: int) -
         window_means(values * probabilities, radius) - mean_value * mean
         for values, mean_value in zip(colour, mean_colour, strict=True)
     ]
-    slopes = [row[0] * cross[0] + row[1] * cross[1] + row[2] * cross[2] for row in invert(covariance)]
-    offset = mean
-    for slope, mean_value in zip(slopes, mean_colour, strict=True):
-        offset = offset - slope * mean_value
-    return [window_means(values, radius) for values in (*slopes, offset)]
+    coefficients = solve_windows(mean, cross, mean_colour, invert(covariance))
+    return [window_means(values, radius) for values in coefficients]
 
 
 def window_means(maps: torch.Tensor, radius: int) -> torch.Tensor:

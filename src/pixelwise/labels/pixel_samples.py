@@ -3,13 +3,14 @@ image."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import OptionError, ShapeError
+from pixelwise.labels.boxes import Box, tile_boxes
 from pixelwise.labels.strokes import UInt8
 from pixelwise.metrics.pixels import counted_pixels
 
@@ -90,6 +91,35 @@ def order_pixels(pixels: LabelledPixels, seed: int, limit: int) -> LabelledPixel
     places = np.arange(len(classes)) - np.searchsorted(classes, classes)
     chosen = by_class[np.lexsort((classes, places))[:limit]]
     return pixels.select(chosen)
+
+
+def sample_tiles(
+    read: Callable[[Box], UInt8], size: tuple[int, int], num_classes: int, seed: int, limit: int
+) -> dict[int, LabelledPixels]:
+    """Return at most `limit` labelled pixels of each tile that has some, in the order of `order_pixels`, by the number
+    of the tile in `tile_boxes`.
+
+    Parameters
+    ----------
+    read
+        Returns the label map uint8 (h, w) of a box.
+    size
+        Height and width of the image.
+
+    Raises
+    ------
+    OptionError
+        A class index is beyond the classes.
+    """
+    tiles = {}
+    for number, box_tlbr in enumerate(tile_boxes(size)):
+        part = read(box_tlbr)
+        rows, columns = np.nonzero(counted_pixels(part))
+        if len(rows):
+            top, left, _, _ = box_tlbr
+            pixels = checked_pixels(rows + top, columns + left, part[rows, columns], size, num_classes)
+            tiles[number] = order_pixels(pixels, seed, limit)
+    return tiles
 
 
 def share_limit(counts: Sequence[int], limit: int) -> int:

@@ -113,12 +113,24 @@ def _fit_windows(probabilities: torch.Tensor, guide: UInt8, stride: int) -> torc
     for target, values in zip(coefficients, probabilities, strict=True):
         means = _window_means(torch.cat([values[None], colours * values]), radius)
         cross = means[1:] - mean_colour * means[0]
-        slopes = [row[0] * cross[0] + row[1] * cross[1] + row[2] * cross[2] for row in inverse]
-        offset = means[0].clone()
-        for slope, colour in zip(slopes, mean_colour, strict=True):
-            offset -= slope * colour
-        target.copy_(_window_means(torch.stack([*slopes, offset]), radius))
+        coefficients_of_class = solve_windows(means[0], cross, mean_colour, inverse)
+        target.copy_(_window_means(torch.stack(coefficients_of_class), radius))
     return coefficients
+
+
+def solve_windows(
+    mean: torch.Tensor,
+    cross: Sequence[torch.Tensor] | torch.Tensor,
+    mean_colour: Sequence[torch.Tensor] | torch.Tensor,
+    inverse: Sequence[Sequence[torch.Tensor]],
+) -> list[torch.Tensor]:
+    """Return each window's coefficients of three colours and of 1, from the means of a probability, its covariances
+    with the colours, the means of the colours and the inverse of their covariance."""
+    slopes = [row[0] * cross[0] + row[1] * cross[1] + row[2] * cross[2] for row in inverse]
+    offset = mean
+    for slope, colour in zip(slopes, mean_colour, strict=True):
+        offset = offset - slope * colour
+    return [*slopes, offset]
 
 
 def _average_colours(guide: UInt8, stride: int) -> torch.Tensor:

@@ -29,7 +29,7 @@ from pixelwise.labels.project_files import ProjectFolder
 from pixelwise.labels.project_images import ImageRecord, find_image_records
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.raster.image import read_values, write_png
-from pixelwise.studio.comparison import Comparison, count_objects, count_pixels, difference_interval, score
+from pixelwise.studio.comparison import LEAST_UNITS, Comparison, count_objects, count_pixels, difference_interval, score
 from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.training_data import CLASSES, HELD_OUT, LABELS
 from pixelwise.tasks.instance import unknown_pixels
@@ -41,8 +41,6 @@ Mask = npt.NDArray[np.bool_]
 FIT_STEPS = 2 * SETTLED_STEPS
 MOST_TILES = 64
 """Of more tiles with held-out labels so many are compared, spread over them."""
-LEAST_IMAGES = 5
-"""Of fewer images the units are the regions or objects in them."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +233,7 @@ class _Comparing:
     def _summarize(self, parts: Sequence[dict[str, npt.NDArray[np.float64]]], truths: dict[str, UInt8]) -> Comparison:
         unit = "image"
         net, live = ([part[name] for part in parts] for name in ("net", "live"))
-        by_image = len(parts) >= LEAST_IMAGES and not any(self._held_out.images[name].is_part for name in truths)
+        by_image = len(parts) >= LEAST_UNITS and not any(self._held_out.images[name].is_part for name in truths)
         if by_image:
             net, live = ([part.sum(axis=0, keepdims=True) for part in side] for side in (net, live))
         else:

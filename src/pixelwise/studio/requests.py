@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from pixelwise.core.errors import OptionError, OutputError, PixelwiseError
 from pixelwise.core.text import short_repr
 from pixelwise.labels.action_checks import check_text
+from pixelwise.studio.child_process import error_parts
 
 
 class AsciiJSONResponse(JSONResponse):
@@ -74,8 +75,7 @@ def number_in(request: Request, name: str, default: float) -> float:
 
 def error_json(error: PixelwiseError) -> dict[str, Any]:
     """Return an error in the form that answers have."""
-    parts = {"where": error.where, "found": error.found, "expected": error.expected, "remedy": error.remedy}
-    return {"error": parts}
+    return {"error": error_parts(error)}
 
 
 async def answer_mistake(request: Request, error: Exception) -> Response:

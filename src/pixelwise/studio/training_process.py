@@ -6,17 +6,14 @@ Started as `python -m pixelwise.studio.training_process ARGUMENTS`, where ARGUME
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.errors import OutputError, PixelwiseError
 from pixelwise.data.dataset import Dataset
+from pixelwise.studio.child_process import begin, tell, told_mistakes
 from pixelwise.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -25,8 +22,6 @@ if TYPE_CHECKING:
 
 PAUSE_SECONDS = 0.5
 """The least number of seconds between two reports of steps."""
-NICE = 10
-"""The nice value: a lower priority than that of the server, which answers requests meanwhile."""
 
 
 class _Progress(Callback):
@@ -51,44 +46,22 @@ class _Progress(Callback):
         """The parent reads metrics.json."""
 
 
-def tell(data: dict[str, Any]) -> None:
-    """Write a line for the parent."""
-    print(json.dumps(data), flush=True)
-
-
-def end_with_parent() -> None:
-    """Make this process save a checkpoint and stop when its standard input ends: the parent has ended, or asks for
-    it."""
-
-    def wait() -> None:
-        sys.stdin.read()
-        signal.raise_signal(signal.SIGINT)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def main() -> None:
     """Train with the options in the arguments."""
-    arguments = json.loads(sys.argv[1])
-    if hasattr(os, "nice"):
-        os.nice(NICE)
-    end_with_parent()
+    arguments = begin()
     from pixelwise.data import open_dataset
     from pixelwise.studio.held_out import HeldOutLabels
     from pixelwise.training.run import train
 
     try:
-        images_root = arguments.pop("images_root")
-        bands = arguments.pop("bands", None)
-        studio, comparison = Path(arguments.pop("studio")), Path(arguments.pop("comparison"))
-        dataset = open_dataset(arguments.pop("data"), "folders", bands, images_root)
-        tell({"began": True})
-        held_out = HeldOutLabels()
-        run = train(dataset, **arguments, callbacks=[_Progress(), held_out], quiet=True)
-    except PixelwiseError as error:
-        parts = {"where": error.where, "found": error.found, "expected": error.expected, "remedy": error.remedy}
-        tell({"error": str(error), **parts})
-        sys.exit(2)
+        with told_mistakes():
+            images_root = arguments.pop("images_root")
+            bands = arguments.pop("bands", None)
+            studio, comparison = Path(arguments.pop("studio")), Path(arguments.pop("comparison"))
+            dataset = open_dataset(arguments.pop("data"), "folders", bands, images_root)
+            tell({"began": True})
+            held_out = HeldOutLabels()
+            run = train(dataset, **arguments, callbacks=[_Progress(), held_out], quiet=True)
     except KeyboardInterrupt:
         tell({"stopped": True})
         sys.exit(130)

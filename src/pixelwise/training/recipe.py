@@ -239,6 +239,10 @@ class Recipe(Strict):
     """Lengths that the run had before it was extended, in order. Each part follows the schedule of the length at which
     it was trained."""
 
+    def can_choose_by(self, validation_images: int) -> bool:
+        """Return whether so many validation images are enough for their score to choose the weights."""
+        return validation_images >= self.choosing_images
+
     @property
     def flip_axes(self) -> tuple[int, ...]:
         """The axes of (..., height, width) along which flip TTA flips an image."""

@@ -179,7 +179,7 @@ class Session:
                 trainer,
                 source,
                 len(data.train),
-                Validation(f"val_{config.measure}", score, keep_best, chooses=len(data.val) >= recipe.choosing_images),
+                Validation(f"val_{config.measure}", score, keep_best, chooses=recipe.can_choose_by(len(data.val))),
                 run.checkpoint,
                 _Watcher(self, run, f"val_{config.measure}", board, lambda: bool(stop)),
             )

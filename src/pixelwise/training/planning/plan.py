@@ -176,8 +176,9 @@ def _finish_seconds(config: RunConfig, data: TrainingData, validation_seconds: f
     predicted = (test_images or len(data.val)) + bias_images
     if config.grouping and bias_images:
         fits = 1 if test_images else 2  # to all, and without a test split to each half
-        few = len(data.val) < config.recipe.choosing_images
-        more = min(config.recipe.grouping_images, len(data.train)) if few else 0
+        more = min(config.recipe.grouping_images, len(data.train))
+        if config.recipe.can_choose_by(len(data.val)):
+            more = 0
         predicted += fits * (bias_images + more)
         seconds += fits * GROUPING_SECONDS
     return seconds + FILE_SHARE * validation_seconds * predicted / max(1, len(data.val))

@@ -86,7 +86,7 @@ def measure(
         for path, _ in halves:
             path.unlink()
     scores = add_metrics(merge_scorers(scorers).scores(intervals=True), further)
-    chose_weights = split == "val" and len(dataset.splits["val"]) >= config.recipe.choosing_images
+    chose_weights = split == "val" and config.recipe.can_choose_by(len(dataset.splits["val"]))
     return MeasuredScores(split, scores, cross_fitted=is_cross_fitted, chose_weights=chose_weights)
 
 
@@ -130,7 +130,7 @@ def fit_and_export(
     export_onnx(pipeline, info, run.draft)
     predictor = load(run.draft) if on_device is None else on_device.plain()
     grouping = pipeline.grouping
-    more = select_evenly(dataset.splits["train"], recipe.grouping_images) if len(val) < recipe.choosing_images else ()
+    more = () if recipe.can_choose_by(len(val)) else select_evenly(dataset.splits["train"], recipe.grouping_images)
     is_sparse = recipe.label_points > 0
     logits = sample_logits(predictor, map(dataset.read, items), len(items), recipe.bias_values, sparse=is_sparse)
     pixels = dict(zip(items, logits, strict=True))
