@@ -18,7 +18,7 @@ ADDRESS = ("client", "project", "image", "image_name")
 
 
 async def actions(request: Request) -> Response:
-    """Do an action; see docs/guides/studio.md for the types."""
+    """Do an action; `labels.action_checks` lists the types."""
     content = await read_json(request)
     answer = await run_in_threadpool(perform, request.app.state.studio, content)
     return AsciiJSONResponse(answer)
