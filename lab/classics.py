@@ -35,12 +35,12 @@ SCENE_MINUTES = 2.0
 COLUMNS = 4
 SCORES = ("miou", "global_accuracy", "class_accuracy", "boundary_f1")
 TEXT = """\
-Every net had the same minutes on one core each, the recipe that `pixelwise train` chooses, and CamVid's 367 training
-images at {size}. CamVid's columns are scores on its 233 test images after {minutes:g} minutes; "5 min" is a run of its
-own. ISBI-2012: 24 slices to train on, 6 held out, 5 minutes. `fpn` and `deeplabv3plus` start from an encoder with
-ImageNet weights, of which only the last layers are trained. All others start from random weights, at a width that such
-cores train in the time. A prediction is one CamVid image on all cores. "Papers" is what the authors report, under their
-own conditions. A cell is blank where nothing has been measured."""
+Every net was trained for the same minutes on one core, by the recipe that `pixelwise train` chooses. CamVid: 367
+training images at {size}, and scores on its 233 test images after {minutes:g} minutes; "5 min mIoU" is from a
+separate run of 5 minutes. ISBI-2012: 24 slices for training, 6 held out, 5 minutes. `fpn` and `deeplabv3plus` start
+from an encoder with ImageNet weights, and train only its last layers. All others start from random weights, at a
+width that one core can train in this time. BF is boundary F1. "ms a prediction" is the time for one CamVid image on
+all cores. "Papers" is what the authors report, under their own conditions. Blank cells were not measured."""
 PICTURE_TEXT = "The picture's nets were trained for 2 minutes each on the generated landscapes."
 HEAD = (
     *("net", "5 min mIoU", "mIoU", "accuracy", "class accuracy", "BF", "ISBI mIoU", "ISBI accuracy", "ISBI BF"),

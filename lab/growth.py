@@ -30,8 +30,9 @@ from lab.store import Places, Store, make_origin, start_suite
 WARM, TIMED = 3, 9
 IMAGES, SIZE = 64, (360, 480)
 TEXT = """\
-The default model on 64 generated photos of 360x480, eight crops a step (two of 512x640), each row in a process of its
-own. Ratios are to the first row: crops of 256x320, 11 classes, 2 threads, photos in memory."""
+The default model on 64 generated photos of 360x480, with eight crops a step (two if crops have 512x640 pixels). The
+first row has crops of 256x320, 11 classes, 2 threads and the photos in memory. Each further row changes one of
+these, or the number of images. Ratios are to the first row. Each row ran in its own process."""
 HEAD = ("", "images/s", "", "peak memory", "")
 Figures = dict[str, float]
 """images_per_second, and peak, in MiB."""

@@ -56,13 +56,21 @@ SECONDS = {"image": 5.0, "stroke": 3.0, "accept": 1.5, "outline": 8.0}
 """What a person is taken to need for opening an image, a stroke, accepting an object, and outlining one."""
 STARDIST = 0.864
 TEXT = """\
-Fluorescence images of the Data Science Bowl 2018. The person is simulated from the true objects of {images} random
-training images: strokes in background, interior and rim, rounds of strokes where the live prediction is wrong, and at
-the end each proposed object with an IoU of {accepted} or more accepted, the others outlined. Opening an image counts
-{image:g} s, a stroke {stroke:g} s, accepting {accept:g} s, an outline {outline:g} s. Scores are TP / (TP + FN + FP) at
-an IoU of 0.5 over all objects of the {split} images; the mean over images is in brackets. For comparison: StarDist,
-trained on 447 images, {stardist} on a test split of the same size (Schmidt et al., MICCAI 2018, arXiv:1806.03535)."""
-HEAD = ("seed", "strokes", "labelled", "minutes", "live", "accepted / outlined", "minutes", "trained")
+Fluorescence images of the Data Science Bowl 2018. The person is simulated, from the true objects of {images} random
+training images. The person first draws strokes in background, interior and rim of nuclei, and then rounds of strokes
+where the live prediction is wrong. At the end the person accepts each proposed object with an IoU of {accepted} or
+more, and outlines the others. Opening an image counts {image:g} s, a stroke {stroke:g} s, accepting {accept:g} s, an
+outline {outline:g} s.
+
+Each heading names the split that is scored, the rounds of strokes, and the minutes of training on the accepted and
+outlined objects (0: no training). "Live" is the score of the live model after the strokes, "trained" that of the
+training. Scores are TP / (TP + FN + FP) at an IoU of 0.5 over all objects of the split; the mean over images is in
+brackets. For comparison: StarDist, trained on 447 images, reaches {stardist} on a test split of the same size
+(Schmidt et al., MICCAI 2018, arXiv:1806.03535)."""
+HEAD = (
+    *("seed", "strokes", "labelled", "minutes of strokes", "live"),
+    *("accepted / outlined", "minutes of these", "trained"),
+)
 
 
 @dataclass
@@ -246,13 +254,12 @@ def format_row(seed: str, figures: dict[str, float]) -> list[str]:
 
 def make_page(store: Store) -> str:
     """Return the page. An entry is called `SPLIT, ROUNDS rounds, MINUTES minutes, seed SEED`."""
-    parts: list[str] = []
+    parts = TEXT.format(images=IMAGES, accepted=ACCEPTED, stardist=STARDIST, **SECONDS).split("\n\n")
     for name in dict.fromkeys(entry.rpartition(", ")[0] for entry in store):
         rows = {entry.rpartition(" ")[2]: store[entry] for entry in store if entry.rpartition(", ")[0] == name}
         values = {key: statistics.mean(row[key] for row in rows.values()) for key in next(iter(rows.values()))}
         table = format_table(HEAD, [*(format_row(*row) for row in rows.items()), format_row("mean", values)])
-        text = TEXT.format(images=IMAGES, accepted=ACCEPTED, split=name.partition(",")[0], stardist=STARDIST, **SECONDS)
-        parts += [f"## {name}", text, table]
+        parts += [f"## {name}", table]
     return format_page("Nuclei from strokes on five images", store, parts)
 
 

@@ -36,8 +36,9 @@ Training = Callable[[Path, Path, float, int], Predict]
 BUDGET = Budget(3)
 TEXT = """\
 Strokes on three random training images of CamVid at 360x480, as in [What labels are worth](labels.md), and further
-training images without a label. The default model, no option but minutes, which are of wall time; the live model on
-the same strokes. Mean test mIoU at full resolution over the seeds, and each seed."""
+training images without a label. "trained" is the default model, with no option but the minutes of wall time; "live"
+is the live model on the same strokes. Figures are the test mIoU at full resolution: the mean over the seeds, and
+each seed."""
 HEAD = ("model", "images without a label", "minutes", "mean test mIoU", "each seed")
 
 

@@ -54,19 +54,22 @@ FIT_STEPS = SETTLED_STEPS
 """Of the only fit: steps, not seconds, so that figures do not depend on what else the machine does."""
 
 TEXT = f"""\
-Labels drawn from the true masks of random training images of CamVid at 360x480: up to three strokes of 50 pixels a
-class and image, 3 pixels wide, {PIXELS} single random pixels an image, or the whole masks. Test mIoU at full
-resolution: medians over the seeds, and each seed. Labelling is simulated: {SECONDS_A_STROKE:g} s a stroke,
-{SECONDS_A_PIXEL:g} s a pixel, {SECONDS_AN_IMAGE:g} s an image; full labels of CamVid took about an hour an image
-(Brostow et al., 2009). The live model takes {SETTLED_STEPS} steps. The forest has ilastik's features (all its filters
-and scales) and 100 trees, on the same strokes; it is scored on every second row and column, and its milliseconds are
-those of the features alone. In the picture lines are medians over the seeds, bands the lowest and the highest."""
+Labels are drawn from the true masks of random training images of CamVid at 360x480: up to three strokes per class
+and image, 50 pixels long and 3 pixels wide; or {PIXELS} single random pixels per image; or the whole masks. Figures
+are test mIoU at full resolution: the median over the seeds, and each seed. The time of labelling is simulated:
+{SECONDS_A_STROKE:g} s a stroke, {SECONDS_A_PIXEL:g} s a pixel, {SECONDS_AN_IMAGE:g} s an image; full labels of
+CamVid took about an hour an image (Brostow et al., 2009). The live model takes {SETTLED_STEPS} steps. The forest has
+100 trees on ilastik's features (all its filters and scales) and learns from the same strokes. It is scored on every
+second row and column, and its milliseconds are those of the features alone. In the picture, lines are medians over
+the seeds, and bands reach from the lowest to the highest."""
 TRIALS_TEXT = """\
-What each choice is worth, as mIoU of validation images and of training images that are not labelled; the test images
-had no part in it. Three random training images are labelled with strokes as above. Maps: 1,500 random pixels in each of
-34 and 34 images, bilinear, means of four draws of the labelled images. Refinement: all pixels of 7 and 7 images, means
-of two draws. Stages are those of the encoder, counted from 0, weights those of their channels beside others', from
-colours on. Features of flipped images help, but are not computed yet: they would take as long as an image's own."""
+The second table shows what each choice of the live model is worth. Three random training images are labelled with
+strokes as above. The scores are mIoU on validation images and on training images that are not labelled; the test
+images had no part in these choices. Maps: 1,500 random pixels in each of 34 validation and 34 training images,
+bilinear interpolation, means of four draws of the labelled images. Refinement: all pixels of 7 and 7 images, means
+of two draws. Stages are those of the encoder, counted from 0. Weights are those of the channels of each map, from
+the colours on. Features of flipped images help, but are not used yet: they would take as long to compute as those of
+the image itself."""
 LIVE, FOREST = "live", "ilastik's features, forest"
 HEAD = ("labels", "model", "labelled pixels", "labelling", "test mIoU", "each seed", "ms to predict an image")
 

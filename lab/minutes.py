@@ -17,8 +17,8 @@ from lab.schedule import Training, format_figures, measure_training, train_and_e
 from lab.store import Places, Store, make_origin, start_suite
 
 TEXT = """\
-The default model on CamVid at 360x480: trained on its 367 training images, scored on its 233 test images. Minutes are
-of wall time, from the start of the command to its report. Figures are medians over the seeds."""
+The default model on CamVid at 360x480, trained on its 367 training images and scored on its 233 test images. Minutes
+are wall time, from the start of the command to its report. Figures are medians over the seeds."""
 HEAD = ("minutes", "test mIoU", "boundary F1", "val mIoU", "test mIoU of each seed", "ms an image in training")
 
 

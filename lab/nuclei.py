@@ -43,20 +43,21 @@ UInt8 = npt.NDArray[np.uint8]
 
 ALL = "all"
 TEXT = """\
-The {kind} images of the Data Science Bowl 2018, {train} for training, {val} for validation, {test} for the test, on the
-same cores one after the other, {minutes:g} minutes of wall time each. pixelwise and Mask R-CNN start from the same
-ImageNet weights, StarDist from random ones, as its authors do. All three train on images turned by quarters and
-mirrored, pixelwise by `--rotate`. A peer's learning rate is {rates}. Scores are TP / (TP + FN + FP) of all test images'
-objects together, at increasing IoU thresholds."""
+The {kind} images of the Data Science Bowl 2018: {train} for training, {val} for validation, {test} for the test. The
+three packages trained on the same cores, one after the other, for {minutes:g} minutes of wall time each. pixelwise
+and Mask R-CNN start from the same ImageNet weights; StarDist starts from random weights, as its authors do. All
+three train on images that are rotated by multiples of 90 degrees and mirrored (pixelwise with `--rotate`). The
+learning rate of StarDist and Mask R-CNN is {rates}. Scores are TP / (TP + FN + FP) over the objects of all test
+images together, at increasing IoU thresholds."""
 PUBLISHED = """\
-For comparison, published on a split of the same size (Schmidt et al., MICCAI 2018, arXiv:1806.03535, table 1,
-on GPUs): StarDist 0.864 / 0.685 / 0.119 at 0.5 / 0.7 / 0.9, Mask R-CNN 0.832 / 0.684 / 0.189, U-Net
+For comparison, scores that were published for a split of the same size (Schmidt et al., MICCAI 2018, arXiv:1806.03535,
+table 1, trained on GPUs): StarDist 0.864 / 0.685 / 0.119 at 0.5 / 0.7 / 0.9, Mask R-CNN 0.832 / 0.684 / 0.189, U-Net
 0.806 / 0.654 / 0.226."""
 ALL_TEXT = """\
-All images of the Data Science Bowl 2018, {train} for training, {val} for validation, {test} for the test, in
-{minutes:g} minutes of wall time. Scores are TP / (TP + FN + FP) of all test images' objects together,
-at increasing IoU thresholds. The picture shows the worst test image of each kind: matched objects are green, missed
-ones blue, false ones red."""
+All images of the Data Science Bowl 2018: {train} for training, {val} for validation, {test} for the test. pixelwise
+trained for {minutes:g} minutes of wall time. Scores are TP / (TP + FN + FP) over the objects of all test images
+together, at increasing IoU thresholds. The picture shows the worst test image of each kind: matched objects are
+green, missed objects blue, false objects red."""
 HEAD = ("0.5", "0.6", "0.7", "0.8", "0.9", "mean of images at 0.5 / 0.7 / 0.9", "panoptic quality")
 SHOWN = 3
 """Test images in the picture: the first whose objects are many."""

@@ -29,13 +29,14 @@ from pixelwise.nn.encoders.timm import PACKAGED, packaged_file
 
 ENCODER = "efficientnet_lite0"
 TEXT = """\
-CamVid at 360x480, trained on its 367 training images and scored on its 233 test images, on the same cores one after the
-other. pixelwise, segmentation_models.pytorch's FPN and torchvision's LR-ASPP start from the same ImageNet weights of
-EfficientNet-Lite0. Ultralytics' yolo26n-sem starts from random weights, which the others do not: its pretrained weights
-are downloaded, and the measuring machine had no network. Its row says nothing of what it reaches from them. Minutes are
-of wall time: pixelwise's include checking the data, export and report, its peers' reading and training. A peer's
-learning rate is the one of those tried in the shortest time that did best on the validation images:
-{rates}, and ten times that for the SGD of torchvision's references. All but Ultralytics predict with flip TTA."""
+CamVid at 360x480, trained on its 367 training images and scored on its 233 test images. The packages trained on the
+same cores, one after the other. pixelwise, segmentation_models.pytorch's FPN and torchvision's LR-ASPP start from
+the same ImageNet weights of EfficientNet-Lite0. Only Ultralytics' yolo26n-sem starts from random weights: its
+pretrained weights are downloaded, and the measuring machine had no network. Its rows say nothing about what it
+reaches from pretrained weights. Minutes are wall time: those of pixelwise include the check of the data, export and
+report; those of its peers include reading and training. For each peer, several learning rates were tried in the
+shortest time, and the one that did best on the validation images was used: {rates}, or ten times these for the SGD
+of torchvision's references. All but Ultralytics predict with flip TTA."""
 HEAD = ("", "rate", "minutes", "val mIoU", "test mIoU", "boundary F1", "ms an image in training")
 LINE = 16
 """Pixels from one line of text in the picture to the next."""

@@ -53,9 +53,10 @@ from pixelwise.training.weights import load_run, model_info
 onnxruntime = import_silently("onnxruntime")
 
 TEXT = """\
-The default model after three minutes of training on CamVid. Photos have 360x480 pixels. What is compared took turns;
-figures are medians of three. `--fast` is the same net, exported without flip TTA and scales. The machine was up to
-twice as fast in one session as in another: compare within a row."""
+The default model after three minutes of training on CamVid. Photos have 360x480 pixels. The things that a row
+compares ran in turns; figures are medians of three. `--fast` is the same net, exported without flip TTA and
+test-time scales. "By hand" is a loop around onnxruntime, "at once" is several photos at the same time. The machine
+was up to twice as fast in one session as in another, so compare only within a row."""
 UInt8 = npt.NDArray[np.uint8]
 
 COLD_RUNS = 15

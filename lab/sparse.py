@@ -23,14 +23,14 @@ from pixelwise.data.dataset import Dataset, Item, Labels
 from pixelwise.labels.simulate import sample_pixels
 
 TEXT = """\
-CamVid at 360x480 with so many labelled pixels in each of its 367 training and 101 validation images, drawn uniformly
-among those that are not void, and no other label; scored on all pixels of its 233 test images. The default model, no
-option but minutes, which are of wall time. The weights and the class bias are chosen on the labelled pixels of the
-validation images. Figures are medians over the seeds."""
+CamVid at 360x480. Each of its 367 training and 101 validation images has only a few labelled pixels, drawn uniformly
+among those that are not void; the first column has their number. Scores are on all pixels of its 233 test images.
+The default model is trained with no option but the minutes of wall time. Its weights and its class bias are chosen
+on the labelled pixels of the validation images. Figures are medians over the seeds."""
 OTHERS_TEXT = """\
-PixelPick (Shin, Xie, Albanie, "All you need are a few pixels", ICCV 2021 workshops, arXiv:2104.06394) draws its first
-pixels the same way and then picks the others by the model's doubt; its figures, of DeepLabV3+ trained on a GPU, are of
-the test images that its best epoch was chosen on."""
+PixelPick (Shin, Xie, Albanie, "All you need are a few pixels", ICCV 2021 workshops, arXiv:2104.06394) draws its
+first pixels in the same way and picks the others where its model is uncertain. Its figures are those of DeepLabV3+,
+trained on a GPU. They are measured on test images that were also used to choose its best epoch."""
 PIXELPICK = {20: (0.597, 0.508), 100: (0.651, 0.559)}
 """Test mIoU by pixels an image, on ResNet-50 and on MobileNetV2."""
 HEAD = (

@@ -2,11 +2,14 @@
 
     python -m lab.studio_latency OUT [--strokes 100] [--only strokes frames paint]
 
-Draws pictures of discs, opens them with `pixelwise studio`, and drives the page with the mouse: strokes on an image of
-1024x1024, each until its prediction is on the screen; circles and pans on one of 4096x4096, in windows of 1280x800 and
-of 3840x2160; and the time until a TIFF of 20,000x20,000 in strips, without overviews, is on the screen. Needs Chromium,
-Playwright and the extra `geo`. The browser shares the cores with the server, as at a person's desk; without a graphics
-card it paints on them, too.
+The suite draws pictures of discs, opens them with `pixelwise studio`, and drives the page with the mouse in Chromium.
+It measures three things: strokes on an image of 1024x1024, each until its prediction is on the screen; frames a
+second while drawing circles and panning on an image of 4096x4096, in windows of 1280x800 and of 3840x2160; and the
+time until a TIFF of 20,000x20,000 in strips, without overviews, is on the screen. p50 is the median, p95 the 95th
+percentile. The browser shares the cores with the server, as on a user's machine. Without a graphics card it also
+paints on them.
+
+Needs Chromium, Playwright and the extra `geo`.
 """
 
 from __future__ import annotations

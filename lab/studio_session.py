@@ -53,12 +53,13 @@ SECONDS = {"look": 5.0, "stroke": 3.0, "key": 1.0, "split": 3.0, "delete": 4.0, 
 """What a person is taken to need for looking at an image, a stroke, a key, parting an object by two clicks, deleting
 one and wiping its labels off, and outlining one."""
 TEXT = """\
-{images} fluorescence images of the Data Science Bowl 2018 without labels. The person is simulated from the true ones;
-looking at an image counts {look:g} s, a stroke {stroke:g} s, a key {key:g} s, parting an object {split:g} s, deleting
-one {delete:g} s, an outline {outline:g} s. The person waits for the machine and never works meanwhile, so the sum is an
-upper bound. An object stands where its IoU with a true one is {right} or more; an image that needs more than {fixes}
-corrections is left. The trained model is scored on the {tests} test images of the data set, which the studio never saw:
-TP / (TP + FN + FP) at an IoU of 0.5 over all objects, in brackets the mean of images."""
+{images} fluorescence images of the Data Science Bowl 2018 without labels. The person is simulated from the true
+labels. Looking at an image counts {look:g} s, a stroke {stroke:g} s, a key {key:g} s, splitting an object {split:g}
+s, deleting one {delete:g} s, an outline {outline:g} s. The person waits for the machine and does nothing meanwhile,
+so the sum is an upper bound. An object is right if its IoU with a true one is {right} or more. An image that needs
+more than {fixes} corrections is skipped. The trained model is scored on the {tests} test images of the data set,
+which the studio never saw: TP / (TP + FN + FP) at an IoU of 0.5 over all objects; the mean over images is in
+brackets."""
 
 
 class Person:

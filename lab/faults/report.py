@@ -9,13 +9,18 @@ from pathlib import Path
 
 HEAD = """# Bad moments
 
-Commands that are killed, stopped, or lose their disk, their input or their clock on the way, and are then run once
-more: `python -m lab.faults --out DIR`. A cell has the moments that were tried, spread over the command's duration (for
-a full disk over what it writes, for handles over the limit of open files), and how often a rule was broken.
+Commands are killed, stopped, or lose their disk, their input or their clock while they run, and are then run once
+more: `python -m lab.faults --out DIR`. A cell shows how many moments were tried, and how often a rule was broken. The
+moments are spread over the duration of the command; for a full disk over the bytes that it writes, and for handles
+over the limit of open files.
 
-The rules: an exit code and a message, never a traceback, a hang or a crash; inputs and earlier outputs keep their
-bytes; each file under its final name is whole; after the next run no leftover, and the same files as after a run that
-nobody disturbed, of predictions and conversions with the same bytes, of a training the same weights.
+The rules:
+
+- The command ends with an exit code and a message, never with a traceback, a hang or a crash.
+- Inputs and earlier outputs keep their bytes.
+- Each file under its final name is complete.
+- After the next run no temporary file is left, and the files are those of a run without a fault: predictions and
+  conversions with the same bytes, a training with the same weights.
 
 """
 
@@ -49,7 +54,7 @@ def _page(cells: Sequence[Cell], machine: str) -> str:
         seconds = next(cell.seconds for cell in row if cell is not None)
         lines.append(f"| {command} | {seconds:.1f} | {' | '.join(map(_in_words, row))} |")
     moments, broken = sum(cell.moments for cell in cells), sum(len(cell.violations) for cell in cells)
-    lines += ["", f"{moments:,} moments, {broken} violations ({machine}; s: seconds undisturbed)."]
+    lines += ["", f"{moments:,} moments, {broken} violations ({machine}; s: seconds without a fault)."]
     for cell in cells:
         if cell.violations:
             lines += ["", f"{cell.command}, {cell.kind}:", ""]
