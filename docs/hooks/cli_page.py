@@ -12,19 +12,20 @@ from pixelwise.cli.help import OTHERS, PAGES
 
 TITLE = """# The command line
 
-Every command, read from its parser: this page and `pixelwise COMMAND --help` say the same. Flags are the parameters of
-the Python functions of the [API](api/index.md), with hyphens. In the search, leave out the two hyphens at their head.
+All commands with all options, as `pixelwise COMMAND --help` shows them. Most flags are named like the
+parameter of the Python function in the [API](api/index.md), with hyphens in place of underscores. To find a flag with
+the search, leave out its two leading hyphens.
 
-`MODEL` is a run directory or an `.onnx` file. `DATA` is a directory: its [layout](formats.md) is recognised. Commands
-that report take `--json`: one [JSON object](json.md) on standard output.
+`MODEL` is a run directory or an `.onnx` file. `DATA` is the directory of a data set, whose [layout](formats.md) is
+recognised. With `--json`, commands that report something print one [JSON object](json.md) on standard output.
 
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | done, and told: `check` found problems, `predict` could not read some of the images |
+| 1 | done, but `check` found problems that would spoil a training, or `predict` could not read some of the images |
 | 2 | a mistake in what was given; the message says what to do ([messages](messages.md)) |
 | 70 | a fault of pixelwise itself |
-| 130, 143 | stopped by Ctrl-C or SIGTERM; the message says how to go on |
+| 130, 143 | stopped by Ctrl-C or SIGTERM; the message says how to continue |
 """
 
 

@@ -15,10 +15,10 @@ SOURCE = Path(errors.__file__).parents[1]
 ELLIPSIS = "…"
 TITLE = """# Every message
 
-The errors a user can cause, by their type. A message has four parts: where, `found`, `expected`, and what to do. `…`
-stands for what differs from case to case: a name, a number, a path. The command line prints flags (`--width`) where
-Python names a parameter (`width`), and ends with exit code 2. To find a message, paste some of its words into the
-search. The commonest are explained in [troubleshooting](../guides/troubleshooting.md).
+All errors that a user can cause, by their type. A message has four parts: where, `found`, `expected`, and what to do.
+`…` stands for what differs from case to case: a name, a number, a path. Where Python names a parameter (`width`), the
+command line prints the flag (`--width`); its exit code is 2. To find a message, paste some of its words into the
+search. [Troubleshooting](../guides/troubleshooting.md) explains the commonest messages.
 """
 
 

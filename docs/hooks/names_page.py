@@ -20,8 +20,8 @@ from pixelwise.tasks import TASKS
 
 TITLE = """# Names
 
-What options take by name. Packages add more: [extending](../extending.md). An unknown name is answered with the close
-ones.
+The names that options take. Other packages can add more ([Extending](../extending.md)). The error for an unknown name
+lists similar names.
 """
 LISTS = (
     ("Models", "`--model NAME`", MODELS),
@@ -30,7 +30,7 @@ LISTS = (
     ("Augmentations", "`--augmentation NAME`", AUGMENTATIONS),
     ("Engines", "`--engine NAME`", ENGINES),
     ("Writers", "`--as NAME,NAME`", WRITERS),
-    ("Layouts", "`--format NAME` and `convert --to NAME`; in full: [layouts](formats.md)", LAYOUTS),
+    ("Layouts", "`--format NAME` and `convert --to NAME`; details: [layouts](formats.md)", LAYOUTS),
 )
 
 
