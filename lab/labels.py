@@ -68,8 +68,8 @@ strokes as above. The scores are mIoU on validation images and on training image
 images had no part in these choices. Maps: 1,500 random pixels in each of 34 validation and 34 training images,
 bilinear interpolation, means of four draws of the labelled images. Refinement: all pixels of 7 and 7 images, means
 of two draws. Stages are those of the encoder, counted from 0. Weights are those of the channels of each map, from
-the colours on. Features of flipped images help, but are not used yet: they would take as long to compute as those of
-the image itself."""
+the colours on. Rows on maps and on the fit change the first row of their kind. Features of flipped images help, but
+are not used yet: they would take as long to compute as those of the image itself."""
 LIVE, FOREST = "live", "ilastik's features, forest"
 HEAD = ("labels", "model", "labelled pixels", "labelling", "test mIoU", "each seed", "ms to predict an image")
 

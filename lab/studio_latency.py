@@ -5,9 +5,9 @@
 The suite draws pictures of discs, opens them with `pixelwise studio`, and drives the page with the mouse in Chromium.
 It measures three things: strokes on an image of 1024x1024, each until its prediction is on the screen; frames a
 second while drawing circles and panning on an image of 4096x4096, in windows of 1280x800 and of 3840x2160; and the
-time until a TIFF of 20,000x20,000 in strips, without overviews, is on the screen. p50 is the median, p95 the 95th
-percentile. The browser shares the cores with the server, as on a user's machine. Without a graphics card it also
-paints on them.
+time until a TIFF of 20,000x20,000 in strips, without overviews, is on the screen. "Prediction announced" is when the
+page learns that a new prediction is ready. p50 is the median, p95 the 95th percentile. The browser shares the cores
+with the server, as on a user's machine. Without a graphics card it also paints on them.
 
 Needs Chromium, Playwright and the extra `geo`.
 """
@@ -38,7 +38,7 @@ from lab.studio_client import run_studio
 UInt8 = npt.NDArray[np.uint8]
 SUITE = "studio_latency"
 LAPTOP, WIDE = (1280, 800), (3840, 2160)
-STAGES = ("saved", "told of a prediction", "shown")
+STAGES = ("saved", "prediction announced", "shown")
 PAUSE = 200
 """Milliseconds between a prediction and the next stroke."""
 SETTLE = 2500
