@@ -79,7 +79,7 @@ def test_converted_names_are_names_in_every_layout(
     assert run("convert", data, "--to", layout, "--out", out) == 0
     output, errors = capsys.readouterr()
     assert f"{len(NAMES)} images written to {out}" in output
-    assert "4 names were changed, since they are too long, or hold what lists and annotations cannot" in output
+    assert "4 names were changed, since they are too long or have characters that lists or annotations" in output
     assert "\x1b" not in output + errors
     written = open_dataset(out, layout)
     images = [item.image for _, item in written.items()]

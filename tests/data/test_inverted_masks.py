@@ -100,7 +100,7 @@ def test_where_looks_tell_nothing_or_images_are_few_no_mask_is_named(told) -> No
 
 def test_the_message_says_what_was_seen_and_what_to_do(told, tmp_path: Path) -> None:
     assert told(nuclei, (7,), count=24) == ["7"]
-    (problem,) = [own for own in check(open_dataset(tmp_path)).problems if own.kind == "inverted_mask"]
-    assert "found a foreground that looks as the background of the other images" in problem.message
-    assert problem.message.endswith("It may be inverted: look at an overlay, and invert the mask where it is.")
+    (problem,) = [one for one in check(open_dataset(tmp_path)).problems if one.kind == "inverted_mask"]
+    assert "found a foreground that looks like the background of the other images" in problem.message
+    assert problem.message.endswith("It may be inverted: look at an overlay, and invert the mask if so.")
     assert problem.kind in HARMLESS

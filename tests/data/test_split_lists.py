@@ -82,7 +82,8 @@ def test_second_columns_are_followed_and_told_where_names_differ(save, tmp_path:
     dataset = open_dataset(tmp_path)
     assert values(dataset) == {"a": 2, "b": 1, "c": 3}
     (message,) = told(dataset, "assumed")
-    assert "2 in all (a.jpg with masks/b.png, b.jpg with masks/a.png)" in message
+    assert "found 2 images for which the lists name another mask" in message
+    assert "(a.jpg with masks/b.png, b.jpg with masks/a.png)" in message
 
 
 def test_equal_names_in_both_columns_are_nothing_to_tell(save, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import reprlib
+from collections.abc import Sequence
 
 MOST_NAME_BYTES = 255
 """Bytes of a file name in UTF-8 that common file systems allow."""
@@ -53,6 +54,17 @@ def short_repr(value: object) -> str:
 def quantity(count: int, noun: str) -> str:
     """Return a count with its noun: 1 image, 1,200 images."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def join_first(texts: Sequence[str], most: int) -> str:
+    """Return the first `most` texts, separated by commas, with " ..." after them where there are more.
+
+    Examples
+    --------
+    >>> join_first(["a", "b", "c"], 2)
+    'a, b ...'
+    """
+    return ", ".join(texts[:most]) + (" ..." if len(texts) > most else "")
 
 
 def is_text(name: object) -> bool:

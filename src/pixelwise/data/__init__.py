@@ -1,4 +1,8 @@
-"""Data set layouts: recognised, read and written, one file a layout."""
+"""Data sets of labelled images: opening a directory in any layout, and writing one in another.
+
+`open_dataset` returns a `Dataset` (`dataset`), which `check` examines. Each layout, such as that of COCO, is one file
+of `layouts`. `masks` decides what the values of mask files stand for, and `shapes` rasterizes outlines.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +41,12 @@ def open_dataset(
     path
         The directory.
     format
-        The name of its layout, `"coco"` for example, where it is not to be recognised; docs/reference/formats.md lists
-        them.
+        The name of its layout, such as `"coco"`; docs/reference/formats.md lists them. `None`: it is recognised.
     bands
-        The numbers of the images' channels, counted from 1, where they are others than red, green and blue (see
-        `Dataset.with_bands`).
+        The numbers of the bands that become the images' channels, counted from 1 (see `Dataset.with_bands`). `None`:
+        red, green and blue.
     images_root
-        A directory outside of `path` in which files may lie that annotations, lists and links name.
+        A second directory, outside of `path`, whose files annotations, lists and links may name.
 
     Returns
     -------
@@ -52,15 +55,15 @@ def open_dataset(
     Raises
     ------
     DataError
-        `path` is no directory, its files are no data set, or some that they name lie elsewhere.
+        `path` is no directory, its files are no data set, or they name files outside of `path` and `images_root`.
     ExtensionError
         The layout is one of another package, and fails.
     OptionError
-        There is no such format, or `images_root` has no effect.
+        There is no such format, or no file of the data set lies in `images_root`.
     ImageError
         No image has these bands.
     MissingDependencyError
-        Bands are read through rasterio, which is not installed.
+        rasterio, which reads bands, is not installed.
 
     Examples
     --------
@@ -73,37 +76,38 @@ def open_dataset(
     """
     root = Path(path)
     if format is not None:
-        LAYOUTS[format]  # raises for a name that is none, before the directory is looked at
+        LAYOUTS[format]  # an unknown name is an error, whatever the path
     if not os.path.isdir(root):
         raise _directory_error(root)
     _require_written(root)
-    other = None if images_root is None else Path(images_root)
-    dataset = read_recognised(root, other) if format is None else read_layout(format, root, other)
+    second_root = None if images_root is None else Path(images_root)
+    dataset = read_recognised(root, second_root) if format is None else read_layout(format, root, second_root)
     problems = (*dataset.problems, *find_conflicting_lists(dataset))
     dataset = replace(dataset, read_labels=orient_labels(dataset.read_labels), problems=problems)
-    if other is not None:
-        dataset = replace(dataset, images_root=other)
+    if second_root is not None:
+        dataset = replace(dataset, images_root=second_root)
     require_inside(dataset, dataset.images_root)
     dataset = stratify_splits(dataset)
     return dataset if bands is None else dataset.with_bands(bands)
 
 
 def _require_written(root: Path) -> None:
-    """Raise `DataError` for a project of the studio whose masks have, in part, other class indices than its classes."""
+    """Raise `DataError` for a project of the studio in which some masks still have the class indices of before the last
+    change of its classes."""
     if (root / PROJECT / PENDING).is_file():
-        remedy = "Wait while the studio writes them; after a crash, open the project with `pixelwise studio` once."
-        found = "masks that do not follow the last change of the classes yet"
-        raise DataError(root, found, "masks with the indices of the classes", remedy)
+        remedy = "Wait until the studio has written them. After a crash, open the project once with `pixelwise studio`."
+        found = "masks that the studio has not rewritten since the last change of the classes"
+        raise DataError(root, found, "masks with the indices of the present classes", remedy)
 
 
 def write_dataset(dataset: Dataset, to: str, out: str | Path) -> None:
     """Write a data set in the layout `to`, one of `written_layouts`, into `out`, a new or empty directory.
 
-    Images get other names where file systems, lists or annotations do not take theirs (see `with_file_names`).
+    Images whose names a file system, list or annotation cannot hold are renamed (see `with_file_names`).
 
-    Raises `OptionError` for a layout that does not exist or is read only, `OutputError` for `out`, `DataError` where
-    the layout cannot hold the classes, and `MaskError` or `ImageError` for a mask that cannot be read, or whose objects
-    are of another size.
+    Raises `OptionError` for a layout that does not exist or is read only, `OutputError` where `out` cannot be written,
+    `DataError` where the layout cannot hold the classes, and `MaskError` or `ImageError` for a mask that cannot be
+    read, or whose instance map has another size.
     """
     if to not in LAYOUTS:
         raise LAYOUTS.unknown(to, "to", written_layouts())
@@ -116,8 +120,8 @@ def write_dataset(dataset: Dataset, to: str, out: str | Path) -> None:
 
 
 def _read_labels_of_one_size(dataset: Dataset, item: Item) -> Labels:
-    """Return an item's labels. Raises `MaskError` where classes and objects have different sizes: one of them has
-    another than the image, of which `check` tells too."""
+    """Return an item's labels. Raises `MaskError` where the label map and the instance map have different sizes; labels
+    that agree with each other and not with the image are for `check` to report."""
     labels = dataset.read_labels(item)
     if labels.instance_map is not None and labels.instance_map.shape != labels.label_map.shape:
         require_sizes(item, labels, dataset.image_size(item))
@@ -125,11 +129,11 @@ def _read_labels_of_one_size(dataset: Dataset, item: Item) -> Labels:
 
 
 def written_layouts() -> list[str]:
-    """Return the names of the layouts that `write_dataset` writes; those of other packages that cannot be loaded are
-    left out."""
+    """Return the names of the layouts that `write_dataset` writes, without those of other packages that cannot be
+    loaded."""
     names = []
     for name in LAYOUTS:
-        with contextlib.suppress(ExtensionError):  # told where the layout is asked for
+        with contextlib.suppress(ExtensionError):  # raised where that layout is used
             if LAYOUTS[name].write is not None:
                 names.append(name)
     return names
@@ -147,7 +151,7 @@ def _directory_error(path: Path) -> DataError:
         return DataError(path, "an archive", expected, remedy)
     kind = kind_of_json(path) if path.suffix.lower() == ".json" else None
     if kind is not None or path.suffix.lower() in (".yaml", ".yml", ".xml"):
-        home = path.parent.parent if path.parent.name.lower() in ("annotations", "labels") else path.parent
-        remedy = f"Pass the directory that holds it and its images: {home}."
+        folder = path.parent.parent if path.parent.name.lower() in ("annotations", "labels") else path.parent
+        remedy = f"Pass the directory that holds it and its images: {folder}."
         return DataError(path, kind or "a file of annotations", expected, remedy)
     return DataError(path, "a file", expected, "Pass the directory in which it lies.")

@@ -1,4 +1,4 @@
-"""The folders in which a data set's files may lie: its root, whatever annotations, lists and links name."""
+"""A data set's files must lie under its root or `images_root`, whatever its annotations, lists and links name."""
 
 from __future__ import annotations
 
@@ -13,45 +13,46 @@ from pixelwise.raster.stack import split_page
 
 
 def require_inside(dataset: Dataset, images_root: Path | None = None) -> None:
-    """Raise `DataError` where a file that an item names, and that is there, lies neither under the data set's root nor
-    under `images_root`: links and `..` are followed to their end.
+    """Raise `DataError` where an existing file that an item names lies neither under the data set's root nor under
+    `images_root`, once links and `..` are resolved.
 
     Raises `OptionError` for an `images_root` that is no directory or under which no file of the data set lies.
     """
     if images_root is not None and not os.path.isdir(images_root):
         remedy = "Name the folder that holds the images, or leave it out."
         raise OptionError("images_root", f"{images_root}, which is no directory", "a directory", remedy)
-    home, other = _end(dataset.root), None if images_root is None else _end(images_root)
-    end_of = _ends()
+    home, second_home = _resolve(dataset.root), None if images_root is None else _resolve(images_root)
+    resolve = _cached_resolve()
     outside: list[tuple[Path, Path]] = []
-    needed = False
+    is_second_used = False
     for file in (file for items in dataset.splits.values() for item in items for file in _files(item)):
-        end = end_of(file)
-        if end.is_relative_to(home):
+        target = resolve(file)
+        if target.is_relative_to(home):
             continue
-        if other is not None and end.is_relative_to(other):
-            needed = True
-        elif os.path.exists(end):
-            outside.append((file, end))
+        if second_home is not None and target.is_relative_to(second_home):
+            is_second_used = True
+        elif os.path.exists(target):
+            outside.append((file, target))
     if outside:
-        raise _refusal(dataset.root, outside)
-    if other is not None and not needed:
+        raise _outside_error(dataset.root, outside)
+    if second_home is not None and not is_second_used:
         found = f"{images_root}, under which no file of {dataset.root} lies"
         expected = "a folder outside the data set that its annotations or links name"
         raise OptionError("images_root", found, expected, "Leave it out, or correct it.")
 
 
-def _refusal(root: Path, outside: list[tuple[Path, Path]]) -> DataError:
-    (file, end), more = outside[0], len(outside) - 1
+def _outside_error(root: Path, outside: list[tuple[Path, Path]]) -> DataError:
+    """Return the error for files outside of a data set, given as pairs of the file and the path it resolves to."""
+    (file, target), more = outside[0], len(outside) - 1
     others = f", and {more:,} more" if more else ""
-    shared = Path(os.path.commonpath([end_path.parent for _, end_path in outside]))
-    folder = end.parent if shared == shared.parent else shared  # never the whole machine
+    shared = Path(os.path.commonpath([path.parent for _, path in outside]))
+    folder = target.parent if shared == shared.parent else shared  # never suggest the root of the file system
     remedy = f"Copy what belongs to the data into it, or allow the folder: `images_root={str(folder)!r}`."
-    return DataError(file, f"a file outside the data set ({end}{others})", f"files under {_end(root)}", remedy)
+    return DataError(file, f"a file outside the data set ({target}{others})", f"files under {_resolve(root)}", remedy)
 
 
 def _files(item: Item) -> Iterator[Path]:
-    """Yield the files that an item names, of a folder what is linked in it too."""
+    """Yield the files that an item names, and the links inside a folder that it names as its mask."""
     for path in dict.fromkeys((item.image, item.mask, item.instances, *item.more)):
         if path is None:
             continue
@@ -61,20 +62,19 @@ def _files(item: Item) -> Iterator[Path]:
             yield from (Path(entry.path) for entry in os.scandir(file) if entry.is_symlink())
 
 
-def _ends() -> Callable[[Path], Path]:
-    """Return a function from a path to where it leads in the end; a folder is followed once, however many files it
-    has."""
-    folder_end = lru_cache(maxsize=None)(_end)
+def _cached_resolve() -> Callable[[Path], Path]:
+    """Return a function that resolves the links of a path; each folder is resolved once, however many files it has."""
+    resolve_folder = lru_cache(maxsize=None)(_resolve)
 
-    def end_of(path: Path) -> Path:
+    def resolve(path: Path) -> Path:
         if path.name in ("", "..") or os.path.islink(path):
-            return _end(path)
-        return folder_end(path.parent) / path.name
+            return _resolve(path)
+        return resolve_folder(path.parent) / path.name
 
-    return end_of
+    return resolve
 
 
-def _end(path: Path) -> Path:
+def _resolve(path: Path) -> Path:
     try:
         return Path(os.path.realpath(path))
     except ValueError:  # a NUL in it: there is no such file

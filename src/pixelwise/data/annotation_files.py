@@ -26,8 +26,11 @@ from pixelwise.core.documents import (
 from pixelwise.core.safe_yaml import yaml_value
 
 _SHOWN = 80
+"""Characters of a text, that a message shows at most."""
 _SHOWN_VALUES = 6
+"""Entries of a list or object that a message shows at most."""
 _SHOWN_DIGITS = 30
+"""Digits of a number that a message shows at most."""
 
 
 def parse_json(path: Path) -> Any:
@@ -43,15 +46,15 @@ def parse_yaml(path: Path) -> Any:
 
 
 def keys_in(path: Path, keys: Iterable[str]) -> set[str]:
-    """Return the keys of a JSON file, at any depth and in any order; none if it cannot be read.
+    """Return which of `keys` a JSON file has, at any depth and in any order; none if it cannot be read.
 
-    The file is searched and not parsed: such files may be large.
+    The file is searched and not parsed, since it may be large.
     """
     return {key for key in keys if first_key(path, (key,)) is not None}
 
 
 def first_key(path: Path, keys: Sequence[str]) -> str | None:
-    """Return the key that comes first in a JSON file, at any depth; `None` as where `keys_in` finds none."""
+    """Return which of `keys` comes first in a JSON file, at any depth; `None` where none does or it cannot be read."""
     if not os.path.isfile(path):  # a pipe would never end
         return None
     pattern = re.compile(rb'"(%s)"\s*:' % b"|".join(re.escape(key.encode()) for key in keys))

@@ -1,6 +1,6 @@
-"""Conversion of values in annotation files: ids, flags, sizes, coordinates. Nonsense is refused.
+"""Conversion of values in annotation files: ids, flags, sizes, coordinates. Values that make no sense are refused.
 
-Readers of layouts convert such values only here.
+All layouts convert such values here.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ def is_set(value: object) -> bool:
 
 
 def resolve_size(stated: tuple[object, object], image: Path, where: Path) -> tuple[int, int]:
-    """Return the (height, width) that a file states of an image, or the image's own where it states none.
+    """Return the (height, width) that an annotation file states for an image, or that of the image where it states
+    none.
 
-    So nothing is made by a size that the image does not have. Raises, with the name of `where`, `SizeMismatchError`
-    where both are known and differ, `MaskError` for what is no size, and `ImageError` as `image_size` does where none
-    is stated.
+    Raises errors that name `where`: `SizeMismatchError` where the image has another size, and `MaskError` where what is
+    stated is no size, or too large to be believed of an image that cannot be read. Raises `ImageError` as `image_size`
+    where no size is stated.
     """
     if any(side is None for side in stated):
         return image_size(image)
@@ -62,7 +63,7 @@ def resolve_size(stated: tuple[object, object], image: Path, where: Path) -> tup
             return height, width
         expected = f"at most {MAX_UNSEEN:,} pixels where the image cannot be read"
         raise MaskError(where, f"a size of {height}x{width}", expected, "Add the image.") from error
-    if (height, width) in (size, size[::-1]):  # turned by EXIF data that image_size may not find: for others to tell
+    if (height, width) in (size, size[::-1]):  # `exif_orientation` handles images that are turned
         return height, width
     raise SizeMismatchError(
         where,
@@ -83,9 +84,10 @@ def finite_numbers(values: Sequence[Any]) -> list[float] | None:
 
 
 def corners_in(values: Any, where: str, expected: str, remedy: str) -> Ring:
-    """Return nested numbers, or words that are some, as corners (x, y), float64 (n, 2).
+    """Return pairs of numbers, or of texts of numbers, as corners (x, y), float64 (n, 2).
 
-    Raises `MaskError`, which names `where`, where they are none or lie beyond `FARTHEST`; for nan see `rasterize`.
+    Raises `MaskError`, which names `where`, for anything else and for corners beyond `FARTHEST`. `rasterize` refuses
+    nan.
     """
     corners = array_of(values, where, expected, remedy)
     if corners.ndim != 2 or corners.shape[1] != 2:

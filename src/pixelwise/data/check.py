@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -43,8 +43,8 @@ Int64 = npt.NDArray[np.int64]
 class MaskValues:
     """What some values of mask files stand for.
 
-    values: as text, such as "1, 255". label: a class index or `IGNORE_INDEX`. share: of the counted pixels, 0..1;
-    `None` where none is counted. why: the evidence, a clause.
+    values: as text, such as "1, 255". label: a class index or `IGNORE_INDEX`. share: their share, 0..1, of the counted
+    pixels; `None` where none is counted. why: the evidence, a clause.
     """
 
     values: str
@@ -66,7 +66,7 @@ class DepthUse:
 class CheckResult:
     """What is in a data set, and what is wrong with it.
 
-    Pixels and objects are counted over the pairs without a harmful problem.
+    Pixels and objects are counted over the images that have no harmful problem.
 
     Attributes
     ----------
@@ -83,8 +83,8 @@ class CheckResult:
     train_class_pixels, val_class_pixels
         As `class_pixels`, of these splits.
     class_image_pixels
-        int64 (num_classes,): the pixels of the training images in which each class occurs. Median-frequency balancing
-        divides by it.
+        int64 (num_classes,): for each class, the number of all pixels of the training images in which it occurs.
+        Median-frequency balancing divides by it.
     train_object_areas
         For each training image the areas of its objects in pixels, int64 (objects,).
     problems
@@ -106,7 +106,7 @@ class CheckResult:
     unlabelled
         Images that are meant to have no label (see `LabelCounts.expects_unlabelled`).
     is_sparse
-        Whether most pixels of the training images have no label, those of images without any among them.
+        Whether most pixels of the training images, unlabelled images included, have no label.
     """
 
     root: Path
@@ -232,7 +232,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     dataset = dataset.with_value_range()
     result = _empty_result(dataset)
     result.value_range = dataset.value_range
-    # Of copies in two splits the one nearer to training is left out, so it comes later.
+    # Training comes last: of copies in two splits, the one in the later split is reported and left out.
     items = sorted(dataset.items(), key=lambda pair: ("test", "val", "train").index(pair[0]))
     first_of_digest: dict[bytes, tuple[str, Path]] = {}
     object_counts: list[ObjectCounts] = []
@@ -241,22 +241,18 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         item_checks = pool.map(partial(_check_within_budget, dataset, PixelBudget()), [item for _, item in items])
         for done, ((split, item), item_check) in enumerate(zip(items, item_checks, strict=True), start=1):
-            problems = list(item_check.problems)
-            if item_check.digest is not None:
-                first_split, first = first_of_digest.setdefault(item_check.digest, (split, item.image))
-                if first_split != split:
-                    problems.append(duplicate_problem(item.image, split, first, first_split))
-            is_usable = all(problem.kind in HARMLESS for problem in problems)
-            is_blank = {problem.kind for problem in problems} - {*HARMLESS} in ({"unlabelled"}, {"missing_mask"})
-            if is_blank and item_check.size is not None:
+            problems = [*item_check.problems, *_find_duplicate(first_of_digest, item_check, split)]
+            harmful_kinds = {problem.kind for problem in problems} - {*HARMLESS}
+            is_blank = item_check.size is not None and harmful_kinds in ({"unlabelled"}, {"missing_mask"})
+            if is_blank:  # whether this is a mistake is known once all images are
                 blank.append((item_check, problems))
             else:
                 result.problems += problems
-                if not is_usable:
+                if harmful_kinds:
                     result.unusable.add(item.image)
-            if (split == "train" or item.auto_split) and (is_usable or is_blank) and item_check.size is not None:
-                result.labels.add(math.prod(item_check.size), item_check.class_pixels)
-            _add_counts(result, item_check, split, is_usable=is_usable)
+            if is_blank or not harmful_kinds:
+                _add_labels(result, item_check, split)
+            _add_counts(result, item_check, split, is_usable=not harmful_kinds)
             if item_check.mask_looks is not None:
                 mask_looks.append(item_check.mask_looks)
             if item_check.object_counts is not None:
@@ -268,14 +264,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
         result.problems.append(problem)
         if incomplete is not None:
             result.unusable_for_objects.add(incomplete.image)
-    doubts: tuple[Problem, ...] | list[Problem] = dataset.problems
-    if (inverted := find_inverted_masks(mask_looks)) is not None:  # which settles what was told without the images
-        doubts = [problem for problem in doubts if problem.kind != "inverted_mask"] + inverted
-    result.problems += [stray_mask_problem(mask) for mask in dataset.stray_masks]
-    result.problems += [*doubts, *find_similar_names(dataset), *report_ambiguous_orientation(dataset)]
-    pixels = {"all": result.class_pixels, "train": result.train_class_pixels, "val": result.val_class_pixels}
-    result.problems += [*find_empty_splits(dataset), *report_axes(dataset)]
-    result.problems += find_absent_classes(result.root, result.classes, pixels)
+    _add_problems_of_dataset(result, dataset, find_inverted_masks(mask_looks))
     result.remarks += describe_splits(dataset)
     if result.is_sparse:
         result.remarks += describe_labels(result.class_labels, result.labels.images)
@@ -284,9 +273,37 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     return result
 
 
+def _find_duplicate(
+    first_of_digest: dict[bytes, tuple[str, Path]], item_check: ItemCheck, split: str
+) -> Iterator[Problem]:
+    """Yield the problem of an image whose pixels an earlier image of another split has.
+
+    first_of_digest: the split and the path of the first image of each digest; a new digest is added.
+    """
+    if item_check.digest is None:
+        return
+    image = item_check.item.image
+    first_split, first = first_of_digest.setdefault(item_check.digest, (split, image))
+    if first_split != split:
+        yield duplicate_problem(image, split, first, first_split)
+
+
+def _add_problems_of_dataset(result: CheckResult, dataset: Dataset, inverted: list[Problem] | None) -> None:
+    """Add the problems that concern no single item. inverted: those of inverted masks, judged by the images; they
+    replace what the layout, which read the masks alone, said of them. `None` where the images do not tell."""
+    problems = list(dataset.problems)
+    if inverted is not None:
+        problems = [problem for problem in problems if problem.kind != "inverted_mask"] + inverted
+    result.problems += [stray_mask_problem(mask) for mask in dataset.stray_masks]
+    result.problems += [*problems, *find_similar_names(dataset), *report_ambiguous_orientation(dataset)]
+    result.problems += [*find_empty_splits(dataset), *report_axes(dataset)]
+    pixels = {"all": result.class_pixels, "train": result.train_class_pixels, "val": result.val_class_pixels}
+    result.problems += find_absent_classes(result.root, result.classes, pixels)
+
+
 def _judge_unlabelled(result: CheckResult, dataset: Dataset, blank: Sequence[tuple[ItemCheck, list[Problem]]]) -> None:
-    """Say whether labels are sparse, and whether the `blank` images, those without a label, are meant so; if not, what
-    is wrong with them is a problem."""
+    """Decide whether labels are sparse, and whether the `blank` images are meant to have no label. If they are not,
+    their problems are added to the result."""
     for item in dataset.unlabelled:
         result.labels.add_blank(math.prod(dataset.image_size(item)))
     is_expected = result.labels.expects_unlabelled(dataset.root)
@@ -340,16 +357,22 @@ def _empty_result(dataset: Dataset) -> CheckResult:
     )
 
 
+def _add_labels(result: CheckResult, item_check: ItemCheck, split: str) -> None:
+    """Count what is labelled of an image to train on: one of `train`, or of a split that was drawn."""
+    if item_check.size is not None and (split == "train" or item_check.item.auto_split):
+        result.labels.add(math.prod(item_check.size), item_check.class_pixels)
+
+
 def _add_counts(result: CheckResult, item_check: ItemCheck, split: str, *, is_usable: bool) -> None:
     """Add an item's size and, where it is usable, its pixels and objects to the result."""
     if item_check.size is None:
         return
+    pixels = math.prod(item_check.size)
     result.sizes[item_check.size] = result.sizes.get(item_check.size, 0) + 1
     if (depth := item_check.depth) is not None:
         use = result.depths.get(depth.type, DepthUse(0, depth.low, depth.high))
         result.depths[depth.type] = DepthUse(use.images + 1, min(use.low, depth.low), max(use.high, depth.high))
     if is_usable:
-        pixels = item_check.size[0] * item_check.size[1]
         result.pixels += pixels
         result.class_pixels += item_check.class_pixels
         result.class_objects += item_check.class_objects

@@ -1,4 +1,4 @@
-"""Class lists beside the data: `classes.yaml`, `classes.txt` and the lists that common tools and data sets write."""
+"""Class lists beside the data: `classes.yaml`, `classes.txt`, and the lists of common tools and public data sets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pixelwise.core.safe_yaml import yaml_value
 from pixelwise.data.annotation_files import format_value
 
 VOID_NAMES = ("void", "unlabelled", "unlabeled", "ignore")
-"""Names of pixels without a label in colour lists."""
+"""Names that lists give to pixels without a label."""
 _NUMBERED = re.compile(r"(\d{1,5})(?:\s*[:=,;.)]\s*|\s+)(\S.*)")
 """A mask's value and its class, as in `7 car` or `7: car`."""
 OBJECT_CLASSES = ClassMap(("background", "object"), ((0, 0, 0), distinct_colors(1)[0]))
@@ -44,7 +44,7 @@ class ClassList:
     stated
         Whether the list states the values of its classes. Otherwise they count from 0.
     thresholds
-        The lowest value of each class but the first, where the list gives thresholds.
+        The lowest value of each class but the first, where the list gives thresholds; else empty.
     ignore_ids
         The values of instance maps that are no objects and have no label; `None` where the list states none.
     """
@@ -61,8 +61,8 @@ class ClassList:
 def read_object_classes(root: Path, *, id_maps: bool = False) -> ClassMap:
     """Return the classes of data that have objects and no masks: those of a list in `root`, or background and object.
 
-    id_maps: whether the objects lie in instance maps. Raises `DataError` for a list of another number of classes than
-    two, as `read_class_list`, and, without instance maps, as `require_no_ids`.
+    id_maps: whether the objects lie in instance maps, to which `ignore_ids` of a list applies. Raises `DataError` for a
+    list of more or fewer than two classes, as `read_class_list`, and, without instance maps, as `require_no_ids`.
     """
     class_list = read_class_list(root)
     if class_list is None:
@@ -70,9 +70,9 @@ def read_object_classes(root: Path, *, id_maps: bool = False) -> ClassMap:
     if not id_maps:
         require_no_ids(class_list)
     if class_list.classes.num_classes != 2:
-        problem_text = f"{class_list.classes.num_classes} classes, and objects without masks that tell their classes"
+        found = f"{class_list.classes.num_classes} classes, and objects without masks that tell their classes"
         expected = "two classes: background and that of objects"
-        raise DataError(class_list.path, problem_text, expected, "Add masks/ or correct the list.")
+        raise DataError(class_list.path, found, expected, "Add masks/ or correct the list.")
     return class_list.classes
 
 
@@ -98,7 +98,7 @@ def read_class_list(root: Path) -> ClassList | None:
     for path in paths[1:]:
         try:
             other = _read_list(path)
-        except DataError:  # reported where the lists are compared (see `find_conflicting_lists`)
+        except DataError:  # `find_conflicting_lists` reports it
             continue
         if other.colors and (other.classes.names, other.values) == (first.classes.names, first.values):
             return replace(first, classes=other.classes, colors=other.colors)
@@ -197,7 +197,7 @@ def _values(entries: list[dict[str, Any]]) -> tuple[dict[int, int], bool]:
 
 
 def _thresholds(content: dict[str, Any], classes: int, *, stated: bool) -> tuple[int, ...]:
-    """Return the thresholds of `classes.yaml`, if any. Raises `ValueError` for others than rising ones, one fewer than
+    """Return the thresholds of `classes.yaml`, if any. Raises `ValueError` unless they rise and are one fewer than the
     classes."""
     if "threshold" not in content and "thresholds" not in content:
         return ()
@@ -205,8 +205,8 @@ def _thresholds(content: dict[str, Any], classes: int, *, stated: bool) -> tuple
         raise ValueError("'threshold' and 'thresholds', which say the same; keep one of them")
     key = "threshold" if "threshold" in content else "thresholds"
     given = _as_list(content[key])
-    rising = all(_is_value(value) for value in given) and all(a < b for a, b in pairwise([0, *given]))
-    if not rising or len(given) != classes - 1:
+    is_rising = all(_is_value(value) for value in given) and all(a < b for a, b in pairwise([0, *given]))
+    if not is_rising or len(given) != classes - 1:
         raise ValueError(
             f"{format_value(content[key])} under {key!r}; {classes} classes need {classes - 1} rising whole numbers "
             "above 0, each the lowest value of the next class"
@@ -262,7 +262,7 @@ def _read_class_values(path: Path, text: str) -> ClassList:
 
 
 def _from_values(path: Path, pairs: Iterable[tuple[int, str]], others: dict[int, int]) -> ClassList:
-    """Return the class list of (value, name) pairs, in the order of values. others: values without a class."""
+    """Return the class list of (value, name) pairs, in the order of values. others: the labels of further values."""
     rows = sorted(pairs)
     values = {value: index for index, (value, _) in enumerate(rows)}
     if len(values) < len(rows) or not all(0 <= value <= IGNORE_INDEX for value in values):
@@ -273,7 +273,7 @@ def _from_values(path: Path, pairs: Iterable[tuple[int, str]], others: dict[int,
 
 
 def _from_color_rows(path: Path, rows: Iterable[tuple[str, list[str]]]) -> ClassList:
-    """Return the class list of (name, [r, g, b]) rows. The position of a row is its mask value; void rows count."""
+    """Return the class list of (name, [r, g, b]) rows. A row's position, void rows included, is its mask value."""
     names: list[str] = []
     colors: list[Color] = []
     indices: list[int] = []
@@ -285,8 +285,8 @@ def _from_color_rows(path: Path, rows: Iterable[tuple[str, list[str]]]) -> Class
         if not void:
             names.append(name)
     class_colors = tuple(color for color, index in zip(colors, indices, strict=True) if index != IGNORE_INDEX)
-    given = _require_unambiguous(list(zip(colors, indices, strict=True)))
-    return ClassList(path, ClassMap(tuple(names), class_colors), dict(enumerate(indices)), given)
+    label_of_color = _require_unambiguous(list(zip(colors, indices, strict=True)))
+    return ClassList(path, ClassMap(tuple(names), class_colors), dict(enumerate(indices)), label_of_color)
 
 
 def _require_length(row: list[str], least: int) -> bool:
@@ -320,7 +320,7 @@ CLASS_LISTS: dict[str, Callable[[Path, str], ClassList]] = {
     "_classes.csv": _read_class_values,
     "objectInfo150.txt": _read_object_info,
 }
-"""The reader of each list, by file name, in the order in which they are looked for."""
+"""The reader of each list by its file name, the preferred list first."""
 
 FORMS = {
     "classes.yaml": (
@@ -334,3 +334,4 @@ FORMS = {
     "_classes.csv": "a header line, then lines of value,name",
     "objectInfo150.txt": "a header line, then lines of index, three numbers and name, divided by tabs",
 }
+"""The form of each list, as messages describe it."""

@@ -1,4 +1,4 @@
-"""What a data set loses in another layout, which cannot store it."""
+"""What a data set loses when it is converted to a layout that cannot store all of it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pixelwise.data.references import flat_name, nfc
 
 
 def name_changes(dataset: Dataset) -> list[str]:
-    """Return a sentence on images whose names got a number, since they would be one name in a folder of files, and one
-    on those whose names not every file can have."""
+    """Return a sentence on images whose names got a number to be distinct, and one on images that were renamed because
+    files, lists or annotations cannot have their names."""
     sentences = []
     items = [item for _, item in dataset.items()]
     if numbered := [item for item in items if re.search(r"_\d+$", item.name) and not _is_named_as_file(item)]:
         first = numbered[0]
         image = _place(dataset, first)
         sentences.append(
-            f"{quantity(len(numbered), 'name')} got a number, since others are equal: {image} is called {first.name}"
+            f"{quantity(len(numbered), 'name')} got a number to be distinct: {image} is called {first.name}"
         )
     pairs = zip(dataset.items(), with_file_names(dataset).items(), strict=True)
-    if unfit := [(item, renamed) for (_, item), (_, renamed) in pairs if item.name != renamed.name]:
-        item, renamed = unfit[0]
-        reason = "since they are too long, or hold what lists and annotations cannot"
-        changed = f"{quantity(len(unfit), 'name')} {'was' if len(unfit) == 1 else 'were'} changed, {reason}"
+    if changes := [(item, renamed) for (_, item), (_, renamed) in pairs if item.name != renamed.name]:
+        item, renamed = changes[0]
+        reason = "since they are too long or have characters that lists or annotations cannot hold"
+        changed = f"{quantity(len(changes), 'name')} {'was' if len(changes) == 1 else 'were'} changed, {reason}"
         sentences.append(f"{changed}: {_place(dataset, item)} is called {renamed.name}")
     return sentences
 
@@ -37,14 +37,14 @@ def _place(dataset: Dataset, item: Item) -> Path:
 
 
 def _is_named_as_file(item: Item) -> bool:
-    """Return whether an item is called as its file is, or its file with the folders above it."""
+    """Return whether an item has the name of its file, alone or with the folders before it."""
     return flat_name(str(item.image)).endswith(nfc(item.name))
 
 
 def find_losses(source: CheckResult, written: CheckResult) -> list[str]:
     """Return a sentence for each thing that `written`, the same images in another layout, does not hold.
 
-    Classes are told apart by their names; the first may have got another one.
+    Classes are matched by their names, except the first one, which a layout may have renamed.
     """
     losses: list[str] = []
     names = {name: name for name in source.classes.names}
@@ -52,20 +52,20 @@ def find_losses(source: CheckResult, written: CheckResult) -> list[str]:
     if first not in written.classes.names and other not in names:
         names[first] = other
         losses.append(f"the class {first} is called {other}")
-    place = {name: index for index, name in enumerate(written.classes.names)}
+    new_indices = {name: index for index, name in enumerate(written.classes.names)}
     for index, (name, new_name) in enumerate(names.items()):
-        at = place.get(new_name)
+        new_index = new_indices.get(new_name)
         pairs = (
             ("labelled pixels", source.class_pixels, written.class_pixels),
             ("objects", source.class_objects, written.class_objects),
         )
-        for what, before, after in pairs:
-            gone = int(before[index]) - (0 if at is None else int(after[at]))
-            if gone > 0:
-                losses.append(f"{name}: {gone:,} of {int(before[index]):,} {what} are not kept")
-    unknown, still = (result.pixels - int(result.class_pixels.sum()) for result in (source, written))
-    if unknown > still:
-        losses.append(f"{unknown - still:,} of {unknown:,} pixels without a label are not kept")
+        for noun, before, after in pairs:
+            lost = int(before[index]) - (0 if new_index is None else int(after[new_index]))
+            if lost > 0:
+                losses.append(f"{name}: {lost:,} of {int(before[index]):,} {noun} are not kept")
+    unlabelled, still_unlabelled = (result.pixels - int(result.class_pixels.sum()) for result in (source, written))
+    if unlabelled > still_unlabelled:
+        losses.append(f"{unlabelled - still_unlabelled:,} of {unlabelled:,} pixels without a label are not kept")
     if source.images != written.images:
         losses.append(f"{source.images - written.images:,} of {source.images:,} images are not kept")
     return losses

@@ -64,15 +64,15 @@ class Item:
     instances
         The file of its object ids, where that is a file of its own, else `None`.
     auto_split
-        Whether pixelwise chose its split, since the data name none.
+        Whether pixelwise drew its split, since the data name none.
     more
         Further masks, which are united with `mask`.
     entry
-        The name of the image in `mask`, where that is an annotation file of several images: `read_labels` looks the
+        The name of the image in `mask`, where that is an annotation file of several images. `read_labels` looks the
         labels up by it, and messages show it.
     held_out
-        Whether its labels are those held out for validation (see `pixelwise.data.label_regions`), or the others; `None`
-        for all of them.
+        `True`: only the labels held out for validation (see `pixelwise.data.label_regions`). `False`: only the others.
+        `None`: all labels.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class Labels:
     instance_map
         int32 (height, width): object ids from 1, and 0 for no object; `None` for data without objects.
     remarks
-        What was corrected while they were read, a sentence each. `check` lists them as `mended`.
+        What was corrected while they were read, each a sentence. `check` lists them as `mended`.
 
     Examples
     --------
@@ -133,7 +133,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A directory of labelled images whose layout is known: a sequence of samples, and what is known of their files.
+    """The labelled images of a directory, a sequence of samples, and the facts about their files.
 
     `data[3]` reads an image and its labels as numpy arrays by name, so that a `torch.utils.data.DataLoader` takes a
     `Dataset` as it is: `image`, uint8 (height, width, channels); `label_map`, uint8 (height, width), class indices,
@@ -159,15 +159,16 @@ class Dataset:
     bands
         The images' channels, where they are others than red, green and blue.
     value_range
-        What becomes 0 and 255 of images deeper than 8 bits; without one each file suggests it (see `estimate_range`).
+        The values that become 0 and 255 in images deeper than 8 bits. `None`: estimated for each file (see
+        `estimate_range`).
     mask_encoding
         What the values of mask files stand for, where the data has such files.
     problems
         What was noticed on opening: what was assumed, files that were passed over, entries that make no sense.
     images_root
-        The directory outside of `root` in which files may lie too.
+        A second directory, outside of `root`, in which files of the data set may lie.
     id_files
-        Whether files beside the masks number the objects that the masks show.
+        Whether the objects that the masks show are numbered in files of their own.
     unlabelled
         Images without labels that training may learn from; they are in no split.
 
@@ -204,16 +205,20 @@ class Dataset:
         return sum(map(len, self.splits.values()))
 
     def __getitem__(self, index: int) -> dict[str, UInt8 | Int32]:
-        """Read an image and its labels; the items of all splits count one after the other. Raises as `read`, and
-        `IndexError` beyond the last."""
+        """Read an image and its labels. The index counts through the items of all splits, one split after the other.
+
+        Raises as `read`, and `IndexError` beyond the last item.
+        """
         position = range(len(self))[index]
-        item = next(islice(chain.from_iterable(self.splits.values()), position, None))
+        return self._read_arrays(next(islice(chain.from_iterable(self.splits.values()), position, None)))
+
+    def __iter__(self) -> Iterator[dict[str, UInt8 | Int32]]:
+        return (self._read_arrays(item) for _, item in self.items())
+
+    def _read_arrays(self, item: Item) -> dict[str, UInt8 | Int32]:
         sample = self.read(item)
         arrays: dict[str, UInt8 | Int32] = {"image": sample.image, "label_map": sample.label_map}
         return arrays if sample.instance_map is None else {**arrays, "instance_map": sample.instance_map}
-
-    def __iter__(self) -> Iterator[dict[str, UInt8 | Int32]]:
-        return (self[index] for index in range(len(self)))
 
     def split(self, name: str) -> Dataset:
         """Return the images of one split as a data set.
@@ -258,10 +263,10 @@ class Dataset:
         return channel_count(self.bands)
 
     def with_bands(self, numbers: Sequence[int]) -> Dataset:
-        """Return this data set with other bands of its files as the channels of the images.
+        """Return this data set with these bands of its files as the channels of the images.
 
-        The value range of each band, which becomes 0..255, is measured on the training images, or on all images where
-        there are none. Images of 8 bits keep their values.
+        The range of values that becomes 0..255 is measured for each band, on the training images, or on all images
+        where none are for training. Images of 8 bits keep their values.
 
         Parameters
         ----------
@@ -292,10 +297,10 @@ class Dataset:
         return replace(self, bands=measure_bands([item.image for item in items], numbers))
 
     def with_value_range(self) -> Dataset:
-        """Return this data set with the value range of its training images, which becomes 0..255.
+        """Return this data set with the range of values of its training images, which becomes 0..255.
 
-        The range is measured on images of more than 8 bits: those of `train`, or all images where there are none to
-        train on. A data set of bands, or one that has a value range, is returned unchanged.
+        The range is measured on the images of more than 8 bits in `train`, or in all splits where `train` is empty. A
+        data set of bands, or one that has a value range, is returned unchanged.
 
         Returns
         -------
@@ -404,8 +409,8 @@ class Dataset:
     def read(self, item: Item) -> Sample:
         """Read the image and the labels of an item.
 
-        Where other images have files of object ids and this one, which is labelled in part, has none, its instance map
-        is 0 everywhere: none of its objects is known.
+        A partly labelled image without a file of object ids, in a data set whose other images have such files, gets an
+        instance map of zeros: none of its objects is known.
 
         Parameters
         ----------
@@ -520,7 +525,7 @@ class Dataset:
 def labels_from_files(
     read_label_map: Callable[[Path], UInt8], read_instance_map: Callable[[Path], Int32] | None = None
 ) -> Callable[[Item], Labels]:
-    """Return a `read_labels` for items whose mask, and instance map where there is one, are files of their own.
+    """Return a `read_labels` for items whose masks, and instance maps where there are any, are files of their own.
 
     Parameters
     ----------
@@ -558,7 +563,7 @@ def _read_files(
 
 
 def is_partly_labelled(label_map: UInt8) -> bool:
-    """Return whether a label map has labels, but at less than half of its pixels, as masks of strokes have."""
+    """Return whether a label map has labels at less than half of its pixels, but at some, as strokes leave it."""
     labelled = np.count_nonzero(counted_pixels(label_map))
     return bool(0 < 2 * labelled < label_map.size)
 

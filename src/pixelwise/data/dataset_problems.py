@@ -54,11 +54,13 @@ def find_similar_names(dataset: Dataset) -> list[Problem]:
 
 
 def report_axes(dataset: Dataset) -> list[Problem]:
-    """Return a remark on TIFFs whose pages are read as the bands of one image, and on those whose axes leave a doubt,
-    for each number and size of pages or bands."""
+    """Return a remark on TIFFs whose pages are read as the bands of one image, and on TIFFs whose axes are in doubt.
+
+    There is one remark for all files of one number and size of pages or bands.
+    """
     if dataset.bands is None:
         return []
-    alike: dict[str, list[Path]] = {}
+    files_of: dict[str, list[Path]] = {}
     for item in itertools.chain.from_iterable(dataset.splits.values()):
         reading = describe_reading(item.image)
         if reading is None and (pages := page_bands(item.image)) is not None:
@@ -68,7 +70,7 @@ def report_axes(dataset: Dataset) -> list[Problem]:
                 "size or type are left out. If they are images of their own, save each as a file."
             )
         if reading is not None:
-            alike.setdefault(reading, []).append(item.image)
+            files_of.setdefault(reading, []).append(item.image)
     return [
         Problem(
             files[0],
@@ -76,7 +78,7 @@ def report_axes(dataset: Dataset) -> list[Problem]:
             f"found {quantity(len(files), 'file')} ({list_paths(dataset.root, files)}) of several pages or many bands; "
             f"expected the bands of one image, (bands, height, width), and they are {reading}",
         )
-        for reading, files in alike.items()
+        for reading, files in files_of.items()
     ]
 
 
@@ -84,12 +86,12 @@ def find_empty_splits(dataset: Dataset) -> list[Problem]:
     """Return the problems of splits that training needs and that have no image."""
     remedy = "Add images, name the split folders train/, val/ and test/, or write train.txt and val.txt lists."
     folds = "`train(folds=5)` measures a set that is too small to split."
-    wanted = {"train": "images to train on", "val": "images to choose the best weights by"}
+    purposes = {"train": "images to train on", "val": "images to choose the best weights by"}
     return [
         Problem(
             dataset.root, f"no_{split}", f"found no image in the split {split}; expected {purpose}. {remedy} {folds}"
         )
-        for split, purpose in wanted.items()
+        for split, purpose in purposes.items()
         if not dataset.splits.get(split)
     ]
 
@@ -97,7 +99,8 @@ def find_empty_splits(dataset: Dataset) -> list[Problem]:
 def find_absent_classes(root: Path, classes: ClassMap, pixels_by_split: dict[str, Int64]) -> Iterator[Problem]:
     """Yield the problems of classes without a pixel; none where no training pixel is labelled.
 
-    pixels_by_split: the labelled pixels of each class, int64 (num_classes,), in `train`, in `val` and in `all` splits.
+    pixels_by_split: the labelled pixels of each class, int64 (num_classes,), under `train`, `val` and `all` (all splits
+    together).
     """
     anywhere, trained, validated = (pixels_by_split[split] > 0 for split in ("all", "train", "val"))
     if not trained.any():

@@ -1,8 +1,8 @@
-"""Labels drawn on the stored image, where its EXIF orientation makes viewers rotate it.
+"""Labels that were drawn on a photo as it is stored, although its EXIF orientation has viewers rotate it.
 
 Cameras store photos as the sensor reads them and record how to rotate them. Tools that ignore this record draw labels
-on the stored photo. If a photo is rotated by a quarter turn and is not square, the size of its labels shows on which of
-the two they were drawn.
+on the stored photo. If a photo that is not square is rotated by a quarter turn, the size of its labels tells whether
+they were drawn before or after the rotation.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.core.errors import ImageError
+from pixelwise.core.text import join_first, quantity
 from pixelwise.data.dataset import Dataset, Item, Labels, source_of
 from pixelwise.data.problem import Problem
 from pixelwise.raster.image import image_size, orientation_of
@@ -22,7 +23,7 @@ from pixelwise.raster.reader import TURNS, apply_turn
 
 
 def orient_labels(read_labels: Callable[[Item], Labels]) -> Callable[[Item], Labels]:
-    """Return a `read_labels` that turns labels which fit the image as it is stored, and says so in a remark."""
+    """Return a `read_labels` that rotates labels which fit only the image as it is stored, and adds a remark on it."""
     return partial(_read_and_orient, read_labels=read_labels)
 
 
@@ -47,38 +48,39 @@ def _read_and_orient(item: Item, read_labels: Callable[[Item], Labels]) -> Label
 
 
 def annotation_size(image: Path, mask: Path) -> tuple[int, int]:
-    """Return the (height, width) on which a mask was drawn: the image's as it is stored, where the mask fits that
-    alone, else as it is shown. Raises `ImageError` as `image_size`."""
+    """Return the (height, width) of the image on which a mask was drawn: as the image is stored, where the mask fits
+    only that, else as it is shown. Raises `ImageError` as `image_size`."""
     size = image_size(mask)
     return image_size(image) if _quarter_turn(image, size) is None else size
 
 
 def _quarter_turn(image: Path, size: tuple[int, ...]) -> int | None:
-    """Return the EXIF orientation of an image that labels of a size fit before it is turned, and not after."""
+    """Return the EXIF orientation of an image, if labels of this size fit the image as it is stored and not as it is
+    shown; else `None`."""
     try:
         shown = image_size(image)
         if size == shown or size != shown[::-1]:
             return None
         orientation = orientation_of(image)
-    except ImageError:  # which is told where the image is read
+    except ImageError:  # raised again where the image is read
         return None
     return orientation if TURNS[orientation][0] else None
 
 
 def report_ambiguous_orientation(dataset: Dataset) -> list[Problem]:
-    """Return a remark on images that their EXIF orientation turns or mirrors without a change of size, so that masks in
-    files of their own may have been drawn before or after it; none where there are none."""
+    """Return a remark on images whose EXIF orientation turns or mirrors them without a change of size, so that the size
+    of a mask does not tell whether it was drawn before or after; none without such images."""
     if dataset.mask_encoding is None:
         return []
     doubtful = [item for _, item in dataset.items() if item.mask is not None and _may_be_turned(item.image, item.mask)]
     if not doubtful:
         return []
-    names = ", ".join(item.image.name for item in doubtful[:3]) + (" ..." if len(doubtful) > 3 else "")
+    names = join_first([item.image.name for item in doubtful], 3)
     message = (
-        f"found {len(doubtful):,} image{'s' if len(doubtful) > 1 else ''} ({names}) whose EXIF orientation turns or "
-        "mirrors them and leaves their size; expected masks of the image as it is shown, and they are read so. Their "
-        "size does not tell whether they were drawn on the image as it is stored: look at an overlay, and save the "
-        "images turned, without an orientation."
+        f"found {quantity(len(doubtful), 'image')} ({names}) whose EXIF orientation turns or mirrors them and leaves "
+        "their size; expected masks of the image as it is shown, and they are read so. Their size does not tell "
+        "whether they were drawn on the image as it is stored: look at an overlay, and save the images turned, without "
+        "an orientation."
     )
     return [Problem(dataset.root, "assumed", message)]
 

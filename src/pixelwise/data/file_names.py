@@ -10,14 +10,17 @@ from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.references import distinct_names
 
 MOST_BYTES = 200
-"""Bytes of an image's name without its ending: layouts add up to 30 for the names of labels."""
+"""Bytes of an image's name without its ending, at most: layouts add up to 30 bytes for the names of label files."""
 _UNFIT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-"""Control characters, which would end a line of a list, and bytes that are no UTF-8, which annotations cannot hold."""
+"""Control characters, such as line breaks, which lists cannot hold, and bytes that are no UTF-8, which annotations
+cannot hold."""
 
 
 def with_file_names(dataset: Dataset) -> Dataset:
-    """Return the data set with other names for images where lists, annotations or file systems do not take theirs:
-    `%0A` for a line break, the beginning and digits of its hash for a name that is too long."""
+    """Return the data set with images renamed whose names a list, annotation or file system cannot hold.
+
+    A line break becomes `%0A`; a name that is too long is cut and ends in digits of its hash.
+    """
     splits = {split: _rename(items) for split, items in dataset.splits.items()}
     return dataset if splits == dataset.splits else replace(dataset, splits=splits)
 

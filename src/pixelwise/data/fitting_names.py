@@ -1,4 +1,5 @@
-"""Lists of class names without values, `labels.txt` of PaddleSeg and labelme, which count where they fit the masks."""
+"""Lists of class names without values, such as `labels.txt` of PaddleSeg and labelme, which are used if they fit the
+masks."""
 
 from __future__ import annotations
 
@@ -16,17 +17,18 @@ from pixelwise.data.masks.value_patterns import find_stray_values
 from pixelwise.data.masks.with_class_list import rank_values
 
 NAME_LISTS = ("labels.txt", "class_names.txt")
-"""Files of one class name a line. Other programs write files of these names too, so that their fit is looked at."""
+"""Files of one class name a line. Other programs write files of these names too, so a list is used only if it fits."""
 SAMPLE = 256
-"""Masks that are read to see whether a list fits."""
+"""Masks that are read at most to see whether a list fits."""
 _BACKGROUND = "background"
 
 
 def read_fitting_names(folders: Iterable[Path], masks: Sequence[Path]) -> ClassList | None:
     """Return the first of `NAME_LISTS` in the folders whose names fit the values of the masks; `None` without one.
 
-    Names fit where each value has one and half of them or more occur, where masks hold as many gray levels, or where
-    there are two of them and two kinds of pixels. A list that cannot be read is reported by `find_conflicting_lists`.
+    Names fit in three cases: each value has a name and at least half of the names occur; the masks hold as many gray
+    levels as there are names; there are two names, and masks of two classes with soft edges. A list that cannot be read
+    is passed over, and `find_conflicting_lists` reports it.
     """
     paths = (folder / name for folder in dict.fromkeys(folders) for name in NAME_LISTS)
     lists = [class_list for path in paths if path.is_file() and (class_list := _read_names(path)) is not None]
@@ -51,8 +53,8 @@ def _fits(class_list: ClassList, masks: Sequence[MaskHistogram]) -> bool:
     values = sorted(pixels_per_value(masks).keys() - find_stray_values(masks))
     if class_list.classes.num_classes == 2 and find_soft_binary(masks) is not None:
         return True
-    of_classes = [value for value in values if value != IGNORE_INDEX or value in class_list.values]
-    named = all(value in class_list.values for value in of_classes)
-    return (named and 2 * len(of_classes) >= class_list.classes.num_classes) or (
-        bool(values) and rank_values(values, class_list) is not None
-    )
+    class_values = [value for value in values if value != IGNORE_INDEX or value in class_list.values]
+    are_named = all(value in class_list.values for value in class_values)
+    if are_named and 2 * len(class_values) >= class_list.classes.num_classes:
+        return True
+    return bool(values) and rank_values(values, class_list) is not None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelwise.core.errors import DataError
-from pixelwise.core.text import quantity
+from pixelwise.core.text import join_first, quantity
 from pixelwise.data.pairing import image_files, separate_masks
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import contains, walk
@@ -41,25 +41,26 @@ OTHER_ROLES = {
 """Names that count where no folder has one of the names above."""
 
 BY_HAND = ("1st_manual", "manual1", "manual")
-"""Folders of labels that are read, the first of them, although others lie beside them:"""
+"""Folders of labels that observers drew by hand. The first that is there is read, and none of `BESIDE_BY_HAND`."""
 BESIDE_BY_HAND = ("2nd_manual", "manual2", "mask", "masks")
-"""a second observer's, and the field of view of the camera."""
+"""Folders of a second observer's labels, and of the camera's field of view."""
 
 EXPECTED = (
     "images/ beside masks/ (or labels/, annotations/ ...) or instances/, with or without train/, val/ and test/ above "
     "or below them and any folders within them, or images and masks in one folder told apart by a suffix such as _mask"
 )
 Known = tuple[Path, str | None, str | None]
-"""A folder, the split that its name tells, and what it holds."""
+"""A folder, the split that its name tells, and its role, a key of `ROLES`; `None` for what the name does not tell."""
 Files = dict[tuple[str, ...], list[Path]]
-"""The image files of a folder, by the names of the folders below it in which they lie."""
+"""The image files in a folder, by the names of the folders within it in which they lie."""
 
 
 @dataclass(frozen=True)
 class FileGroup:
-    """The files of one split (`None`: not told by folders): images, masks and instance maps, not yet matched.
+    """The files of one split: images, masks and instance maps, not yet paired.
 
-    `within` are the folders, within those that say what they hold, in which all of them lie.
+    split: `None` where no folder names it. folder: that of the images. within: the names of the folders, inside
+    `images/`, `masks/` and `instances/`, in which all of these files lie.
     """
 
     split: str | None
@@ -73,9 +74,9 @@ class FileGroup:
 def find_file_groups(root: Path) -> tuple[list[FileGroup], list[Problem]]:
     """Return what the folders in `root` hold, and remarks on folders that were passed over.
 
-    `train/images`, `images/train`, `train` and `train_masks` are all understood, and so is one folder of masks for
-    several splits. Folders within them pair by their names: `images/a` with `masks/a`. Where such folders do not lie in
-    `root` or one below, they are looked for at any depth. Raises `DataError` where two folders could hold the same.
+    Understood are `train/images`, `images/train`, `train` and `train_masks`, and one folder of masks for several
+    splits. Folders within them pair by their names: `images/a` with `masks/a`. They are searched in `root` and in its
+    folders, and at any depth where no masks lie there. Raises `DataError` where two folders could hold the same.
     """
     passed_over: list[Problem] = []
     groups = _groups_near_root(root, passed_over)
@@ -105,9 +106,9 @@ def _groups_near_root(root: Path, passed_over: list[Problem]) -> list[FileGroup]
     for folder, split, role in folders:
         if by_hand and folder.name.lower() in BESIDE_BY_HAND + BY_HAND and folder.name.lower() != by_hand:
             message = (
-                f"found what could be masks beside {by_hand}/, which is read; expected one folder of masks. It was "
+                f"found what could be masks beside {by_hand}/, which is read; expected one folder of masks. It was not "
+                f"read, as a field of view or another observer's labels; move {by_hand}/ elsewhere to read this one."
             )
-            message += f"taken for a field of view or another observer's labels; move {by_hand}/ elsewhere to read it."
             passed_over.append(Problem(folder, "assumed", message))
             continue
         files: Files = _files_in(folder, known) if role else {(): image_files(folder)}
@@ -135,7 +136,8 @@ def _groups_near_root(root: Path, passed_over: list[Problem]) -> list[FileGroup]
 
 
 def _without_other_observers(root: Path, folders: list[Known], passed_over: list[Problem]) -> list[Known]:
-    """Return the folders less those of a second observer's labels and of fields of view, beside labels by hand."""
+    """Return the folders without those of a second observer's labels and of fields of view, where a folder of labels by
+    hand lies beside them."""
     names = {folder.name.lower() for folder, *_ in folders if image_files(folder)}
     by_hand = next((name for name in BY_HAND if name in names), None)
     if by_hand is None:
@@ -145,9 +147,9 @@ def _without_other_observers(root: Path, folders: list[Known], passed_over: list
     if unread:
         chosen = _shown(root, sorted(folder for folder, *_ in folders if folder.name.lower() == by_hand))
         message = (
-            f"found masks in {chosen}, which are read, and images in {_shown(root, unread)}, which are not, because "
-            "they hold a field of view or labels of another observer; expected one folder of masks. To read another, "
-            f"move {chosen} elsewhere."
+            f"found masks in {chosen}, which are read, and in {_shown(root, unread)} what was taken for a field of "
+            "view or another observer's labels and not read; expected one folder of masks. To read another one, move "
+            f"{chosen} elsewhere."
         )
         passed_over.append(Problem(root, "assumed", message))
     return [known for known in folders if known[0] not in unread]
@@ -158,18 +160,21 @@ def _shown(root: Path, folders: list[Path]) -> str:
 
 
 def _without_hidden_labels(groups: list[FileGroup], passed_over: list[Problem]) -> list[FileGroup]:
-    """Return the groups less a validation folder without one mask where masks lie among the images, as challenges
-    publish it whose labels are not public."""
+    """Return the groups without a validation folder that has no mask, where the masks of train lie among its images.
+
+    Challenges that do not publish the labels of their validation images have such folders.
+    """
     remaining: list[FileGroup] = []
-    together = any(
+    masks_among_images = any(
         group.split == "train" and group.masks[:1] and group.masks[0].parent == group.folder for group in groups
     )
     for group in groups:
-        if together and group.split == "val" and not (group.masks or group.instances):
+        if masks_among_images and group.split == "val" and not (group.masks or group.instances):
             message = (
                 f"found {quantity(len(group.images), 'image')} and no mask; expected masks beside them, as in train. "
+                "The folder was not read; add the masks to have it read."
             )
-            passed_over.append(Problem(group.folder, "passed_over", f"{message}It is no split; add the masks."))
+            passed_over.append(Problem(group.folder, "passed_over", message))
         else:
             remaining.append(group)
     return remaining
@@ -178,15 +183,19 @@ def _without_hidden_labels(groups: list[FileGroup], passed_over: list[Problem]) 
 def _match_inner_folders(
     split: str | None, folder: Path, images: Files, masks: Files, instances: Files, passed_over: list[Problem]
 ) -> list[FileGroup]:
-    """Return a group for each folder within the images' folder; what lies flat goes with every one of them."""
+    """Return a group for each folder within the images' folder.
+
+    It gets the masks and the instance maps at the same path, or, without such, those directly in their folder.
+    """
     nested = any(within for files in (masks, instances) for within in files)
     groups: list[FileGroup] = []
     for within, files in images.items():
         if within and images.get(()) and not nested:
-            name = folder.joinpath(*within)
-            message = f"found {quantity(len(files), 'image')} in a folder within others and no masks in such folders; "
-            message += "expected masks at the same path. They were not read; move them elsewhere, or add their masks."
-            passed_over.append(Problem(name, "passed_over", message))
+            message = (
+                f"found {quantity(len(files), 'image')} in a folder within the one of images, and none within that of "
+                "masks; expected masks at the same path. They were not read; move them elsewhere, or add their masks."
+            )
+            passed_over.append(Problem(folder.joinpath(*within), "passed_over", message))
             continue
         label_files = [labels.get(within) or labels.get((), []) for labels in (masks, instances)]
         groups.append(FileGroup(split, folder, files, label_files[0], label_files[1], within))
@@ -197,8 +206,10 @@ def _match_inner_folders(
 
 
 def _groups_at_any_depth(root: Path, left_out: list[tuple[Path, int]]) -> list[FileGroup]:
-    """Return the folders at any depth that hold images and their masks, by the names that stand above them; `left_out`
-    gets those with images alone, and how many."""
+    """Return the folders at any depth that hold images and their masks, by the names of the folders above them.
+
+    `left_out` gets the folders of images without masks, each with its number of images.
+    """
     by_role: defaultdict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]] = defaultdict(list)
     for folder, _ in walk(root):
         if not (files := image_files(folder)):
@@ -207,9 +218,9 @@ def _groups_at_any_depth(root: Path, left_out: list[tuple[Path, int]]) -> list[F
         role: str | None = None
         above: list[str] = []
         for part in folder.relative_to(root).parts:
-            says = _parse_name(part) or (None, None)
-            split, role = split or says[0], says[1] or role
-            if says == (None, None):
+            part_split, part_role = _parse_name(part) or (None, None)
+            split, role = split or part_split, part_role or role  # the outermost split and the innermost role
+            if part_split is None and part_role is None:
                 above.append(part)
         by_role[split, tuple(above), role].append((folder, {(): files}))
 
@@ -249,22 +260,23 @@ def _read_as_one(root: Path, groups: list[FileGroup]) -> list[Problem]:
     names = list(dict.fromkeys("/".join(group.within) for group in groups))
     if len(names) < 2:
         return []
-    shown = f"{', '.join(name or 'the one above' for name in names[:5])}{' ...' if len(names) > 5 else ''}"
-    message = f"found {len(names):,} folders of images and masks ({shown}); expected one. They were read as one data "
-    return [
-        Problem(root, "assumed", f"{message}set, which has one list of classes; pass one of them to read it alone.")
-    ]
+    shown = join_first([name or "the one above" for name in names], 5)
+    message = (
+        f"found {len(names):,} folders of images and masks ({shown}); expected one. They were read as one data set, "
+        "which has one list of classes; pass one of them to read it alone."
+    )
+    return [Problem(root, "assumed", message)]
 
 
 def _without_masks(root: Path, left_out: list[tuple[Path, int]]) -> list[Problem]:
-    """Return a remark on folders of images that have no masks, as those without a fault in MVTec AD."""
+    """Return a remark on folders of images without masks, such as MVTec AD's of products without a fault."""
     if not left_out:
         return []
     count = sum(number for _, number in left_out)
-    names = ", ".join(f"{folder.relative_to(root).as_posix()}/ ({number:,})" for folder, number in left_out[:5])
+    names = join_first([f"{folder.relative_to(root).as_posix()}/ ({number:,})" for folder, number in left_out], 5)
     message = (
-        f"found {quantity(count, 'image')} in folders without masks: {names}{' ...' if len(left_out) > 5 else ''}; "
-        "expected masks of them. They were not read; if they show background alone, add masks of zeros."
+        f"found {quantity(count, 'image')} in folders without masks: {names}; expected masks of them. They were not "
+        "read; if they show background alone, add masks of zeros."
     )
     return [Problem(root, "passed_over", message)]
 
@@ -276,13 +288,19 @@ def _only(
     folders: list[tuple[Path, Files]],
     passed_over: list[Problem],
 ) -> tuple[Path, Files] | None:
-    """Return the one folder that holds this, `None` without one; raise `DataError` where two could."""
+    """Return the one folder of this split and role, `None` where there is none; raise `DataError` where there are two.
+
+    A folder with a name of `ROLES` is preferred to those with names of `OTHER_ROLES`, each of which gets a remark.
+    """
     usual = [folder for folder in folders if role is None or not _has_other_name(folder[0])]
     if len(usual) == 1 < len(folders):
+        chosen = usual[0][0]
         reported = {problem.file for problem in passed_over}
-        for folder in (folder for folder, _ in folders if folder != usual[0][0] and folder not in reported):
-            message = f"found {role} here and in {usual[0][0].name}/; expected one folder of {role}. "
-            message += f"{usual[0][0].name}/ was read; move it elsewhere to have this one read."
+        for folder in (folder for folder, _ in folders if folder != chosen and folder not in reported):
+            message = (
+                f"found {role} here and in {chosen.name}/; expected one folder of {role}. {chosen.name}/ was read; "
+                "move it elsewhere to have this one read."
+            )
             passed_over.append(Problem(folder, "passed_over", message))
         folders = usual
     if len(folders) > 1:
@@ -298,7 +316,7 @@ def _has_other_name(folder: Path) -> bool:
 
 
 def _files_in(folder: Path, known: set[Path]) -> Files:
-    """Return the images in a folder and in those within it, but not in folders that say what they hold themselves."""
+    """Return the images in a folder and in those within it, without the `known` folders, which have their own role."""
     files: Files = {}
     for here, _ in walk(folder):
         if not (images := image_files(here)):
@@ -310,22 +328,23 @@ def _files_in(folder: Path, known: set[Path]) -> Files:
     return files
 
 
-def _known_folders(root: Path) -> Iterator[tuple[Path, str | None, str | None]]:
-    """Yield (folder, split, role) for `root` and the folders in it whose names say one of them."""
+def _known_folders(root: Path) -> Iterator[Known]:
+    """Yield `root`, its folders whose names tell a split or role, and the folders in these that tell the other one."""
     yield root, None, None
     for outer in _subfolders(root):
-        if (outer_says := _parse_name(outer.name)) is None:
+        if (outer_name := _parse_name(outer.name)) is None:
             continue
-        yield outer, *outer_says
+        yield outer, *outer_name
         for inner in _subfolders(outer):
-            inner_says = _parse_name(inner.name)
-            if inner_says is None or any(a and b for a, b in zip(outer_says, inner_says, strict=True)):
+            inner_name = _parse_name(inner.name)
+            if inner_name is None or any(a and b for a, b in zip(outer_name, inner_name, strict=True)):
                 continue
-            yield inner, outer_says[0] or inner_says[0], outer_says[1] or inner_says[1]
+            yield inner, outer_name[0] or inner_name[0], outer_name[1] or inner_name[1]
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, but links to one that holds it: they lead through the whole machine."""
+    """Return the folders in a folder, without links to a folder that holds it, which would lead through the whole
+    machine."""
     home = os.path.realpath(folder)
     return sorted(
         f for f in folder.iterdir() if os.path.isdir(f) and not (f.is_symlink() and contains(os.path.realpath(f), home))

@@ -1,7 +1,8 @@
 """Detection of masks whose foreground and background may be swapped, by comparing the images.
 
-In an inverted mask the foreground looks like the background of other images and lies where that lies. Either alone also
-occurs in sound data sets: an object that fills its image, a cell with inverse staining.
+In an inverted mask the foreground looks like the background of other images (evidence of looks), and it lies where
+their background lies (evidence of places). Sound data sets have masks with one of the two: an object that fills its
+image, a cell with inverse staining.
 """
 
 from __future__ import annotations
@@ -20,35 +21,38 @@ Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
 
 SIDE = 64
-"""So many rows and columns of an image are looked at."""
+"""Rows, and columns, of an image that are sampled."""
 CELLS = 8
-"""The image is divided into so many parts, down and across, to tell where the foreground lies."""
+"""Parts, down and across, into which the image is divided to tell where the foreground lies."""
 LEVELS, RANKS = 6, 8
-"""Levels of each colour, and ranks of brightness and of contrast within an image, by which pixels are alike."""
+"""Levels of each colour, and ranks of brightness and of contrast within an image; pixels of one level look alike."""
 LEAST = 10
-"""Least number of images of two classes."""
+"""Images of two classes that are needed at least."""
 TELLING = 0.75
 """Least median accuracy with which the looks of the other images tell foreground from background."""
 SURE = 0.85
-"""The same where places tell nothing."""
+"""The same in a data set whose places tell nothing."""
 AGAINST = (0.15, 0.3)
-"""At most this accuracy speaks against a mask: the lower bound in any data set, the upper one in none."""
+"""Bounds of the accuracy up to which looks speak against a mask; the data set decides where it lies between them."""
 PLACED = 0.15
-"""Least median evidence of places that tells something."""
+"""Least median evidence of places at which places tell something."""
 WELL_PLACED, HINTING = 1.0, 0.6
-"""Least median evidence of places, and least median accuracy of looks, where places decide and looks agree."""
+"""Least median evidence of places, and least median accuracy of looks, for places to decide while looks agree."""
 MOST = 1 / 3
-"""More masks than this share of all are no exception."""
+"""Largest share of masks that can be inverted; more of them are no exception."""
 OPPOSED = 0.1
-"""Where more of the other masks than this share are spoken against by looks, looks tell nothing."""
+"""Looks tell nothing where they speak against more than this share of the masks that count as upright."""
 PASSES = 4
-"""How often masks are weighed, each time without those that the time before spoke against."""
+"""Passes at most. In each pass the masks that seemed inverted in the one before count the other way round."""
 
 
 @dataclass(frozen=True)
 class Looks:
-    """What some pixels of an image look like: for each kind of looks a code, int64 (SIDE, SIDE), and the number of
-    codes."""
+    """What the sampled pixels of an image look like.
+
+    kinds: for each kind of looks the code of each pixel, int64 (SIDE, SIDE), and the number of codes. rows, columns:
+    those that are sampled, int64 (SIDE,).
+    """
 
     kinds: tuple[tuple[npt.NDArray[np.int64], int], ...]
     rows: npt.NDArray[np.int64]
@@ -57,10 +61,10 @@ class Looks:
 
 @dataclass(frozen=True)
 class MaskLooks:
-    """How the two classes of a mask look and where they lie.
+    """How the two classes of a mask look, and where they lie.
 
-    foreground, background: for each kind of looks the share of each code among the class's pixels, float32 (codes,).
-    cells: the foreground's share of each part of the image, float32 (CELLS * CELLS,).
+    foreground, background: for each kind of looks, the share of each code among the pixels of the class, float32
+    (codes,). cells: the foreground's share of each part of the image, float32 (CELLS * CELLS,).
     """
 
     mask: Path
@@ -70,15 +74,16 @@ class MaskLooks:
 
 
 def sample_places(height: int, width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the rows and the columns that are looked at, spread over an image."""
+    """Return the rows and the columns that are sampled, evenly spread over an image, each int64 (SIDE,)."""
     rows, columns = (np.linspace(0, side - 1, SIDE).round().astype(np.int64) for side in (height, width))
     return rows, columns
 
 
 def describe_looks(pixels: UInt8, right: UInt8, below: UInt8, places: tuple[npt.NDArray[np.int64], ...]) -> Looks:
-    """Return what pixels look like by their colour, and by their brightness and contrast within the image.
+    """Return what pixels look like: by their colour, and by their brightness and contrast within the image.
 
-    pixels: uint8 (SIDE, SIDE, channels), at `places`. right, below: the pixels beside these.
+    pixels: uint8 (SIDE, SIDE, channels), those at `places`, the sampled rows and columns. right, below: their
+    neighbours.
     """
     colors = pixels[..., :3].astype(np.int64) * LEVELS // 256
     color_codes = sum(colors[..., channel] * LEVELS**channel for channel in range(colors.shape[2]))
@@ -90,7 +95,7 @@ def describe_looks(pixels: UInt8, right: UInt8, below: UInt8, places: tuple[npt.
 
 
 def describe_mask(mask: Path, looks: Looks, label_map: UInt8) -> MaskLooks | None:
-    """Return how the classes 0 and 1 of a label map look; `None` where one of them is not among the pixels."""
+    """Return how the classes 0 and 1 of a label map look; `None` where one of them has too few of the pixels."""
     labels = label_map[looks.rows[:, None], looks.columns]
     foreground, background = labels == 1, labels == 0
     if min(np.count_nonzero(foreground), np.count_nonzero(background)) < SIDE // 4:
@@ -118,9 +123,9 @@ def find_inverted_masks(masks: Sequence[MaskLooks]) -> list[Problem] | None:
         Problem(
             masks[index].mask,
             "inverted_mask",
-            "found a foreground that looks as the background of the other images, and a background that looks as their "
-            f"foreground ({verdict.accuracy[index]:.0%} of the pixels look as their class does there); expected one "
-            "meaning of both values. It may be inverted: look at an overlay, and invert the mask where it is.",
+            "found a foreground that looks like the background of the other images, and a background that looks like "
+            f"their foreground ({verdict.accuracy[index]:.0%} of the pixels look like their class there); expected the "
+            "values to mean the same in all masks. It may be inverted: look at an overlay, and invert the mask if so.",
         )
         for index in np.flatnonzero(verdict.inverted).tolist()
     ]
@@ -128,9 +133,12 @@ def find_inverted_masks(masks: Sequence[MaskLooks]) -> list[Problem] | None:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What looks of one kind say of masks, (n,): whether they seem inverted, and the share of the pixels that look as
-    their class does in the other images. median: of that share, inverted masks turned. is_telling: whether that is
-    enough to go by."""
+    """What one kind of looks says about n masks.
+
+    inverted: whether each seems inverted, boolean (n,). accuracy: the share of its pixels that look like their class in
+    the other images, float64 (n,). median: the median accuracy, after inverted masks are turned. is_telling: whether
+    this is enough evidence.
+    """
 
     inverted: Bool
     accuracy: Float
@@ -158,10 +166,10 @@ def _weigh(masks: Sequence[MaskLooks], kind: int) -> _Verdict:
 
 
 def _speak_against(accuracy: Float, evidence: Float, turned: Float, typical: float) -> Bool:
-    """Return the masks, (n,), that looks and places speak against.
+    """Return which of n masks looks and places speak against, boolean (n,).
 
-    accuracy, evidence: of looks and of places. turned: the accuracy, of masks that count as inverted that of the other
-    way round. typical: the median evidence.
+    accuracy: of looks, float64 (n,). evidence: of places, float64 (n,). turned: the accuracy after the masks that count
+    as inverted are turned. typical: the median evidence.
     """
     median = float(np.median(turned))
     limit = float(np.clip(1 - np.quantile(turned, 0.1), *AGAINST))
@@ -175,8 +183,10 @@ def _speak_against(accuracy: Float, evidence: Float, turned: Float, typical: flo
 
 
 def _accuracies(foreground: Float, background: Float, flipped: Bool) -> Float:
-    """Return for each mask, (n,), the share of pixels, each class for a half, that look as their class does in the
-    other images. flipped: the masks that count as inverted there."""
+    """Return for each mask the share of pixels that look like their class in the other images, float64 (n,).
+
+    Both classes have the same weight. flipped: the masks that count as inverted there, boolean (n,).
+    """
     turned = flipped[:, None]
     as_foreground, as_background = (
         np.where(turned, background, foreground).astype(np.float64),
@@ -190,8 +200,10 @@ def _accuracies(foreground: Float, background: Float, flipped: Bool) -> Float:
 
 
 def _evidence_of_places(cells: Float, flipped: Bool) -> Float:
-    """Return for each mask, (n,), the mean logarithm of the odds that its foreground lies where that of the others
-    does; of an inverted mask it has the other sign."""
+    """Return for each mask the evidence that its foreground lies where that of the other masks lies, float64 (n,).
+
+    It is the mean logarithm of the odds over the parts of the image, and negative for an inverted mask.
+    """
     turned = np.where(flipped[:, None], 1 - cells, cells)
     others = np.clip((turned.sum(axis=0) - turned) / (len(cells) - 1), 0.02, 0.98)
     evidence: Float = ((2 * cells - 1) * np.log(others / (1 - others))).mean(axis=1)
@@ -199,7 +211,7 @@ def _evidence_of_places(cells: Float, flipped: Bool) -> Float:
 
 
 def _ranks(values: Float) -> npt.NDArray[np.int64]:
-    """Return for each value its rank among all, 0..RANKS - 1; equal values have one rank."""
+    """Return the rank of each value among all values, 0..RANKS - 1; equal values have the same rank."""
     edges = np.quantile(values, np.arange(1, RANKS) / RANKS)
     return np.searchsorted(edges, values, side="left").astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""`check_item`: the files of one item are read, counted, and their problems named."""
+"""`check_item`: reads the files of one item, counts their pixels and objects, and names their problems."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KINDS = {
     "duplicate": "an image that is also in another split",
     "resized_mask": "masks with values between classes, left by smoothing or resizing",
     "inverted_mask": "a mask whose foreground and background may be swapped",
-    "assumed": "a doubt, how the data were read, and how to choose another reading",
+    "assumed": "how data that can be read in two ways were read, and how to choose the other reading",
     "mended": "objects that overlap, lie outside the image or have no pixel, soft edges, and what was done about it",
     "passed_over": "files that were not read, and why",
     "missing_objects": "objects in a mask that have no id in an instance map, or no instance map",
@@ -62,17 +62,18 @@ HARMLESS = (
 """Kinds that do not harm a training. Any other kind makes `pixelwise check` exit with 1."""
 
 NARROW = 1 / 16
-"""An image with less than this share of the range of the training images is reported."""
+"""An image is reported whose values cover less than this share of the training images' range."""
 
 
 @dataclass(frozen=True)
 class ItemCheck:
     """The contents of one item's files, and their problems.
 
-    size: (height, width), and digest: of the image as it is stored; `None` where it cannot be read. class_pixels,
+    size, digest: (height, width) and digest of the stored image; `None` where it cannot be read. class_pixels,
     class_objects: int64 (num_classes,), labelled pixels and objects of each class; zeros where the labels cannot be
-    read. object_areas: int64 (objects,), in pixels. depth: `None` for an image of 8 bits. object_counts: where the data
-    set has files of object ids and the mask can be read. mask_looks: of a mask of two classes that can be read.
+    read. object_areas: int64 (objects,), in pixels. depth: `None` for an image of 8 bits. object_counts: `None` unless
+    the data set has files of object ids and the mask can be read. mask_looks: `None` unless the mask has two classes
+    and can be read.
     """
 
     item: Item
@@ -90,40 +91,42 @@ class ItemCheck:
 def check_item(dataset: Dataset, item: Item) -> ItemCheck:
     """Return what an item's files hold and what is wrong with them. A bad file is reported, not raised."""
     problems: list[Problem] = []
-    size, digest, depth, looks = _read_image_facts(
-        dataset, item, problems
-    )  # frees the image before the labels are read
-    labels: Labels | None = None
-    if item.mask is not None:
-        labels = _read_labels(dataset, item, size, problems)
-    elif os.path.exists(split_page(item.image)[0]):
-        if dataset.format == FALLBACK:
-            message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
-        else:
-            message = "found no labels; expected some for each image. Label the image or leave it out."
-        problems.append(Problem(item.image, "missing_mask", message))
+    # This call returns before the labels are read, so that image and labels are not in memory together.
+    size, digest, depth, looks = _read_image_facts(dataset, item, problems)
+    labels = _read_labels(dataset, item, size, problems) if item.mask is not None else None
+    if item.mask is None and os.path.exists(split_page(item.image)[0]):
+        problems.append(_missing_mask_problem(dataset, item))
     class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
     areas = np.zeros(0, np.int64)
     object_counts: ObjectCounts | None = None
-    mask_looks = None
-    if labels is not None and looks is not None and labels.label_map.shape == size:
-        mask_looks = describe_mask(mask_of(item), looks, labels.label_map)
+    mask_looks: MaskLooks | None = None
     if labels is not None:
-        class_pixels += count_values(labels.label_map)[: len(class_pixels)]
+        label_map, instance_map = labels.label_map, labels.instance_map
+        if looks is not None and label_map.shape == size:
+            mask_looks = describe_mask(mask_of(item), looks, label_map)
+        class_pixels += count_values(label_map)[: len(class_pixels)]
         if not class_pixels.any():
             remedy = "Label the image or leave it out (`train(skip_bad=True)`)."
             message = f"found no labelled pixel; expected some. {remedy}"
             problems.append(Problem(item.image, "unlabelled", message))
-        if labels.instance_map is not None and labels.instance_map.shape == labels.label_map.shape:
-            objects = objects_from_maps(labels.label_map, labels.instance_map)
+        if instance_map is not None and instance_map.shape == label_map.shape:
+            objects = objects_from_maps(label_map, instance_map)
             class_objects += np.bincount(objects.class_index, minlength=len(class_objects))
             areas = objects.areas()
-        if dataset.id_files and (labels.instance_map is None or labels.instance_map.shape == labels.label_map.shape):
+        if dataset.id_files and (instance_map is None or instance_map.shape == label_map.shape):
             object_counts = count_objects(item, labels, class_pixels, class_objects)
     if depth is not None and (narrow := _describe_narrow_range(depth, dataset)):
         problems.append(Problem(item.image, "narrow_range", narrow))
     counts = (class_pixels, class_objects, areas)
     return ItemCheck(item, size, digest, *counts, tuple(problems), depth, object_counts, mask_looks)
+
+
+def _missing_mask_problem(dataset: Dataset, item: Item) -> Problem:
+    if dataset.format == FALLBACK:
+        message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
+    else:
+        message = "found no labels; expected some for each image. Label the image or leave it out."
+    return Problem(item.image, "missing_mask", message)
 
 
 def _read_image_facts(
@@ -139,7 +142,7 @@ def _read_image_facts(
 
 
 def _describe_looks(dataset: Dataset, image: Values) -> Looks | None:
-    """Return what an image looks like where masks of it may be inverted: files of two classes."""
+    """Return what an image looks like; `None` where its mask is no file of two classes, which alone can be inverted."""
     encoding = dataset.mask_encoding
     if encoding is None or encoding.objects or dataset.classes.num_classes != 2:
         return None
@@ -156,8 +159,8 @@ def _describe_looks(dataset: Dataset, image: Values) -> Looks | None:
 
 
 def _digest(image: Values) -> bytes:
-    """Return a digest that is equal for equal pictures: gray in one channel or three, 8 bits or their multiples of
-    257."""
+    """Return a digest that is equal for equal pictures: gray ones may be stored in one channel or in three, and 8 bits
+    as they are or, times 257, as 16."""
     strips = list(rows_of(image.shape))
     if image.shape[2] == 3 and all((image[rows] == image[rows, :, :1]).all() for rows in strips):
         image = image[..., :1]
@@ -192,13 +195,16 @@ def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values
     except ImageError as error:
         problems.append(_problem(path, "unreadable", error))
         return None
-    problems += _pages(path, as_bands=dataset.bands is not None)
+    problems += _find_unread_pages(path, as_bands=dataset.bands is not None)
     return stored
 
 
-def _pages(path: Path, *, as_bands: bool = False) -> list[Problem]:
-    """Return a problem for a file of several images. A page of a stack that is read page by page is no such file, and
-    neither is a TIFF whose pages are the bands of one image, `as_bands`."""
+def _find_unread_pages(path: Path, *, as_bands: bool = False) -> list[Problem]:
+    """Return a problem for a file of several images of which only the first is read; none for other files.
+
+    A path that names one page of a stack is no such file. Neither is a TIFF whose pages are read `as_bands`, the bands
+    of one image.
+    """
     count = 1 + count_unread(path, as_bands=as_bands)
     if count < 2:
         return []
@@ -225,7 +231,7 @@ def _read_labels(dataset: Dataset, item: Item, size: tuple[int, int] | None, pro
         return None
     problems += [Problem(source_of(item).path, "mended", remark) for remark in labels.remarks]
     if not item.entry:
-        problems += _pages(mask_of(item))
+        problems += _find_unread_pages(mask_of(item))
     if size is not None:
         try:
             require_sizes(item, labels, size)
@@ -235,7 +241,7 @@ def _read_labels(dataset: Dataset, item: Item, size: tuple[int, int] | None, pro
 
 
 def _kind_of(item: Item) -> str:
-    """Return the kind of a problem in what labels an item: masks, or an annotation."""
+    """Return the kind of problem that labels which make no sense are: of a mask, or of an annotation."""
     file, _ = split_page(mask_of(item))
     is_mask = file.suffix.lower() in IMAGE_ENDINGS or os.path.isdir(file)
     return "unknown_value" if is_mask else "bad_annotation"

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.lookup import count_values
 from pixelwise.data.dataset import Dataset, Item, Labels
 from pixelwise.data.splits import hash_fraction
 from pixelwise.instances.parts import label_components
@@ -25,10 +26,10 @@ Region = tuple[int, int]
 
 
 def hold_out_regions(dataset: Dataset) -> Dataset:
-    """Return the data set with the regions of its training images shared out between train and val.
+    """Return the data set with the labelled regions of its training images divided between train and val.
 
-    Of each class a fifth is held out, by the hash of the images' names; none of a class with fewer than five regions.
-    Images that something is held out of are in both splits, under the same name.
+    A fifth of each class's regions is held out for val, chosen by hashes of the images' names; none of a class with
+    fewer than five regions. An image with regions in val is in both splits, under the same name.
     """
     regions: defaultdict[int, list[tuple[float, Path, Region]]] = defaultdict(list)
     items = dataset.splits.get("train", ())
@@ -51,7 +52,7 @@ def hold_out_regions(dataset: Dataset) -> Dataset:
 
 @dataclass(frozen=True)
 class _PartialLabels:
-    """Reads the labels of an item that were held out, or the others."""
+    """A `read_labels` that returns the held-out labels of an item, or the others, as `Item.held_out` says."""
 
     read: Callable[[Item], Labels]
     held_out: Mapping[Path, frozenset[Region]]
@@ -64,7 +65,7 @@ class _PartialLabels:
         is_held_out = np.zeros(label_map.shape, np.bool_)
         regions = self.held_out.get(item.image, frozenset())
         for class_index, components in class_regions(label_map).items():
-            numbers = [number for of_class, number in regions if of_class == class_index]
+            numbers = [number for region_class, number in regions if region_class == class_index]
             is_held_out |= np.isin(components, numbers)
         remaining = np.where(is_held_out == item.held_out, label_map, np.uint8(IGNORE_INDEX))
         return replace(labels, label_map=remaining)
@@ -72,5 +73,5 @@ class _PartialLabels:
 
 def class_regions(label_map: npt.NDArray[np.uint8]) -> dict[int, npt.NDArray[np.int32]]:
     """Return the 4-connected parts of each class of a label map, numbered from 1 on, int32 (height, width)."""
-    classes = np.flatnonzero(np.bincount(label_map.ravel(), minlength=256)[:IGNORE_INDEX]).tolist()
+    classes = np.flatnonzero(count_values(label_map)[:IGNORE_INDEX]).tolist()
     return {class_index: label_components(label_map == class_index) for class_index in classes}

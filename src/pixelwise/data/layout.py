@@ -18,16 +18,16 @@ class Layout:
     title
         What the layout holds, in a line.
     read
-        A function of `root`, the directory of the data set, and `images_root`, a directory outside of it in which the
-        user allows images, or `None`. It returns the data set, and raises `DataError` for files that are no such data
-        set. It reads lists and annotations, and no pixels. Ignore `images_root` unless your files name a folder to
-        search; `open_dataset` refuses files outside of both directories.
+        Takes `root`, the directory of the data set, and `images_root`, a second directory whose files the user allows,
+        or `None`. Returns the data set, and raises `DataError` where the files are no data set of this layout. Reads
+        lists and annotations, but no pixels. Ignore `images_root` unless your files name a folder to search;
+        `open_dataset` refuses files outside of both directories.
     recognise
-        Takes a directory and returns whether such a data set lies there, by looking at names and beginnings of files.
-        `None`: the layout is read where it is asked for by its name, never unasked.
+        Takes a directory and returns whether a data set of this layout lies there, judged by the names and the
+        beginnings of its files. `None`: the layout is read only where the user names it.
     write
-        Takes a data set and a new or empty directory (see `pixelwise.data.writing.new_directory`). `None`: the layout
-        is read only.
+        Takes a data set and a new or empty directory, and writes the data set there (see
+        `pixelwise.data.writing.new_directory`). `None`: the layout cannot be written.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Class lists besides the one that is read: whether they agree with it, contradict it, or cannot be read."""
+"""Class lists that lie beside the one that is read: whether they agree with it, and whether they can be read."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import yaml
 from pixelwise.core.classes import IGNORE_INDEX, Color
 from pixelwise.core.documents import MAX_LIST_BYTES, read_text
 from pixelwise.core.errors import DataError
+from pixelwise.core.text import join_first
 from pixelwise.data.annotation_files import parse_json, parse_yaml, shorten
-from pixelwise.data.class_list import CLASS_LISTS, VOID_NAMES, ClassList
+from pixelwise.data.class_list import CLASS_LISTS, FORMS, VOID_NAMES, ClassList
 from pixelwise.data.dataset import Dataset
 from pixelwise.data.fitting_names import NAME_LISTS
 from pixelwise.data.layouts.voc_classes import LABEL_MAP, read_label_map
@@ -29,7 +30,7 @@ from pixelwise.data.unrecognised import kind_of_json
 DEPTH = 3
 """Levels of folders that are searched for class lists."""
 MOST = 50
-"""Most lists that are compared."""
+"""Lists that are compared at most."""
 ROBOFLOW_LIST = "_classes.csv"
 OTHER_CLASS_LISTS = re.compile(
     r"(_?class(es)?([ _-]?(names?|dict|list|map|labels?|colou?rs?|info))?([ _-]?seg(mentation)?)?"
@@ -41,9 +42,9 @@ OTHER_CLASS_LISTS = re.compile(
 """File names of class lists in common tools."""
 KEYS = ("names", "classes", "labels", "categories")
 """Keys of class names in JSON and YAML files."""
-BY_NAME = ("coco", "panoptic", "cvat", "via", "labelme")
+LAYOUTS_OF_NAMES = ("coco", "panoptic", "cvat", "via", "labelme")
 """Layouts whose annotations name their classes, so that the order of a list is irrelevant."""
-LISTED = ("folders", "voc", "dsb", "yolo")
+LAYOUTS_OF_LISTS = ("folders", "voc", "dsb", "yolo")
 """Layouts whose classes a list determines."""
 _SHOWN = 8
 """Names that a message lists."""
@@ -51,8 +52,8 @@ _SHOWN = 8
 
 @dataclass(frozen=True)
 class NameList:
-    """The class names of a list in their order, without those of no label, and their values and colours where it gives
-    them."""
+    """The class names of a list in their order, without names that mean no label, and their values and colours where
+    the list states them."""
 
     path: Path
     names: tuple[str, ...]
@@ -78,8 +79,7 @@ def read_split_class_list(root: Path) -> ClassList | None:
     try:
         return CLASS_LISTS[ROBOFLOW_LIST](path, read_text(path, MAX_LIST_BYTES))
     except (OSError, ValueError, csv.Error) as error:
-        problem_text = f"a list that cannot be read ({error})"
-        raise DataError(path, problem_text, "a header line, then lines of value,name", "Correct it.") from error
+        raise DataError(path, f"a list that cannot be read ({error})", FORMS[ROBOFLOW_LIST], "Correct it.") from error
 
 
 def find_conflicting_lists(dataset: Dataset) -> list[Problem]:
@@ -108,8 +108,10 @@ def _is_used(dataset: Dataset, name_list: NameList) -> bool:
 
 
 def find_list_files(root: Path) -> list[Path]:
-    """Return the files in `root`, and a little deeper, that are named like class lists; those that are read come
-    first."""
+    """Return the files, in `root` and `DEPTH` levels of folders, that are named like class lists.
+
+    The nearest come first, and among equally near ones those whose form is read.
+    """
     files: list[tuple[int, int, Path]] = []
     order = [*CLASS_LISTS, LABEL_MAP]
     for folder, names in walk(root, DEPTH):
@@ -130,7 +132,7 @@ def _holds_annotations(path: Path) -> bool:
 
 
 def _read_list(path: Path) -> NameList | None:
-    """Return the names of a list; `None` where it cannot be read, or is no class list."""
+    """Return the names of a list; `None` for a file that cannot be read or is no class list."""
     try:
         if path.stat().st_size > MAX_LIST_BYTES:
             return None
@@ -140,15 +142,15 @@ def _read_list(path: Path) -> NameList | None:
         if path.name == LABEL_MAP:
             class_list = read_label_map(path.parent)
             return None if class_list is None else _from_class_list(class_list)
-        if (reader := _guess_form(path)) is None:
+        if (form := _guess_form(path)) is None:
             return None
-        return _from_class_list(CLASS_LISTS[reader](path, read_text(path, MAX_LIST_BYTES)))
+        return _from_class_list(CLASS_LISTS[form](path, read_text(path, MAX_LIST_BYTES)))
     except (OSError, ValueError, KeyError, RecursionError, DataError, yaml.YAMLError, csv.Error):
         return None
 
 
 def _guess_form(path: Path) -> str | None:
-    """Return the list whose form the name of a file suggests."""
+    """Return the key of `CLASS_LISTS` whose form the name of a file suggests; `None` where it suggests none."""
     if path.name in CLASS_LISTS:
         return path.name
     if path.suffix.lower() == ".txt" and re.match("colou?r|palette|.*colou?rs", path.name, re.IGNORECASE):
@@ -176,9 +178,9 @@ def _from_pairs(path: Path, pairs: list[tuple[int | None, str]]) -> NameList | N
 
 
 def _find_pairs(content: Any, *, is_list: bool) -> list[tuple[int | None, str]]:
-    """Return the (value, name) pairs in the content of a JSON or YAML file; the value is `None` where it gives none.
+    """Return the (value, name) pairs in the content of a JSON or YAML file; a value is `None` where none is stated.
 
-    is_list: whether the file is a class list by its name. Otherwise only the content under one of `KEYS` counts.
+    is_list: whether the file is named like a class list. Otherwise only the content under one of `KEYS` counts.
     """
     if isinstance(content, dict):
         if key := next((key for key in KEYS if isinstance(content.get(key), list | dict)), None):
@@ -203,36 +205,36 @@ def _find_pairs(content: Any, *, is_list: bool) -> list[tuple[int | None, str]]:
 
 
 def _describe_difference(dataset: Dataset, name_list: NameList, used: NameList | None) -> str | None:
-    """Return how a list differs from the classes that are read; `None` where it agrees."""
+    """Return how a list differs from the classes that are read, a clause; `None` where it agrees."""
     names = dataset.classes.names
     here, there = name_list.normalized, tuple(_normalize(name) for name in names)
-    may_lack_background = dataset.format in (*BY_NAME, "yolo") or name_list.path.suffix.lower() in (
+    may_lack_background = dataset.format in (*LAYOUTS_OF_NAMES, "yolo") or name_list.path.suffix.lower() in (
         ".yaml",
         ".yml",
         ".names",
     )
     if may_lack_background:
         here, there = _without_background(here), _without_background(there)
-    if dataset.format in BY_NAME:
+    if dataset.format in LAYOUTS_OF_NAMES:
         here, there = tuple(sorted(here)), tuple(sorted(there))
-    if here != there:
-        if sorted(here) == sorted(there):
-            return "the order differs"
-        only_here, only_there = (
-            [name for name in all_names if (plain := _normalize(name)) in mine and plain not in others]
-            for all_names, mine, others in ((name_list.names, here, there), (names, there, here))
-        )
-        differences = [
-            f"only {where}: {_format_names(some)}"
-            for where, some in (("here", only_here), ("there", only_there))
-            if some
-        ]
-        return "; ".join(differences) or "the numbers differ"
-    if used is None:
-        return None
-    for word, mine, others in (("value", name_list.values, used.values), ("colour", name_list.colors, used.colors)):
+    if here == there:
+        return None if used is None else _describe_other_values(dataset, name_list, used)
+    if sorted(here) == sorted(there):
+        return "the order differs"
+    only_here = [name for name in name_list.names if _normalize(name) in here and _normalize(name) not in there]
+    only_there = [name for name in names if _normalize(name) in there and _normalize(name) not in here]
+    differences = [
+        f"only {where}: {_format_names(some)}" for where, some in (("here", only_here), ("there", only_there)) if some
+    ]
+    return "; ".join(differences) or "the numbers differ"
+
+
+def _describe_other_values(dataset: Dataset, name_list: NameList, used: NameList) -> str | None:
+    """Return which values, or colours that masks are read by, differ between a list and the one that is read, a clause;
+    `None` where none does."""
+    for word, stated, others in (("value", name_list.values, used.values), ("colour", name_list.colors, used.colors)):
         known = {_normalize(name): value for name, value in others.items()}
-        differ = [name for name, value in mine.items() if known.get(_normalize(name), value) != value]
+        differ = [name for name, value in stated.items() if known.get(_normalize(name), value) != value]
         if differ and (word == "value" or _uses_colors(dataset)):
             plural, verb = ("s", "differ") if len(differ) > 1 else ("", "differs")
             return f"the {word}{plural} of {_format_names(differ)} {verb}"
@@ -250,7 +252,7 @@ def _conflict_problem(dataset: Dataset, name_list: NameList, used: NameList | No
     if used is None and dataset.format == "folders" and name_list.path.name in NAME_LISTS:
         message = (
             f"found names of {names}, which do not fit {_describe_values(dataset)}; expected a name for each value. "
-            "They were not used: correct the list, or write the names with their values into classes.yaml."
+            "They were not used: correct the list, or write the names and their values into classes.yaml."
         )
         return Problem(name_list.path, "passed_over", message)
     if used is None and dataset.format in ("folders", "dsb", "voc"):
@@ -265,11 +267,11 @@ def _conflict_problem(dataset: Dataset, name_list: NameList, used: NameList | No
         f"count{'' if used is None else 's'}: {difference}; expected one list of classes, or the same in all. Correct "
         "one of them, or move this one elsewhere."
     )
-    return Problem(name_list.path, "class_lists" if dataset.format in LISTED else "passed_over", message)
+    return Problem(name_list.path, "class_lists" if dataset.format in LAYOUTS_OF_LISTS else "passed_over", message)
 
 
 def _describe_values(dataset: Dataset) -> str:
-    """Return what the masks of a data set hold, as an object of a clause."""
+    """Return what the masks of a data set hold, for a message."""
     encoding = dataset.mask_encoding
     if encoding is None or encoding.objects:
         return "the objects that the files number"
@@ -289,7 +291,7 @@ def _unread_problem(dataset: Dataset, path: Path, used: NameList | None) -> Prob
         source = "those of the data count" if used is None else f"{display_path(dataset.root, used.path)} counts"
         message = (
             f"found what looks like a list of classes and cannot be read as one; expected one of {known}. It was not "
-            f"compared: {source}. See that both say the same, or move this one elsewhere."
+            f"compared: {source}. Make sure that both say the same, or move this one elsewhere."
         )
     return Problem(path, "passed_over", message)
 
@@ -306,5 +308,4 @@ def _normalize(name: str) -> str:
 
 def _format_names(names: Iterator[str] | tuple[str, ...] | list[str]) -> str:
     """Return the first names as text."""
-    shortened = [shorten(name) for name in names]
-    return ", ".join(shortened[:_SHOWN]) + (" ..." if len(shortened) > _SHOWN else "")
+    return join_first([shorten(name) for name in names], _SHOWN)

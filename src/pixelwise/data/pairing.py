@@ -1,4 +1,4 @@
-"""Which mask belongs to which image: files in folders, matched by their stems."""
+"""Pairing images with their masks by the stems of their files."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _SUFFIX = re.compile(
     r"|object[ _]identities|lab|lbl|ground[ _]?truth)$",
     re.IGNORECASE,
 )
-"""What a mask's stem may have more than its image's, those of Cellpose, ilastik and DRIVE among them."""
+"""Suffixes that a mask's stem may have after its image's, among them those of Cellpose, ilastik and DRIVE."""
 _IMAGE_SUFFIX = re.compile(
     r"[_-](training|train|testing|test|validation|valid|val|img|image|rgb|photo|sat)$", re.IGNORECASE
 )
-"""What an image's stem may have in place of its mask's suffix, as DeepGlobe's `7_sat.jpg` with `7_mask.png`."""
+"""Suffixes that an image's stem may have where its mask's has another: DeepGlobe's `7_sat.jpg` with `7_mask.png`."""
 _PREFIX = re.compile(
     r"^(masks?|labels?|gt|seg|segmentation|annotations?|annot|lab|lbl|ground[ _]?truth|instances?)([ _-]+|(?=\d))",
     re.IGNORECASE,
 )
-"""What a mask's stem may begin with in place of its image's prefix: `mask_1`, `seg-007`, `Label12`."""
+"""Prefixes of masks: `mask_1`, `seg-007`, `Label12`."""
 _IMAGE_PREFIX = re.compile(r"^(images?|img|im|photo|rgb|sat|input|raw)([ _-]+|(?=\d))", re.IGNORECASE)
-"""What an image's stem may begin with, as in `image_1`."""
+"""Prefixes of images: `image_1`."""
 _NUMBERED = re.compile(
     r"[_-](masks?|labels?|seg|segmentation|annotations?)([ _-]?\d{1,3}|[ _-]?\(\d{1,3}\))$", re.IGNORECASE
 )
-"""What several masks of an image have in place of one's suffix, as `x_mask_1.png` of breast ultrasound (BUSI)."""
+"""Numbered suffixes of several masks of one image: `x_mask_1.png` of breast ultrasound (BUSI)."""
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -42,12 +42,16 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def pair_masks(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
-    """Return the mask of each image that has one: of an equal stem, else of its stem and a suffix such as `_mask`, else
-    of the part before a suffix of its own (`21_training` and `21_manual1`) where no other image has that; else of the
-    part after prefixes (`image_1` and `mask_1`, `1` and `mask_1`, `img_1` and `1`) where no other image has that.
+    """Return the mask of each image that has one. The first of these rules that gives an image a mask counts:
 
-    Names are equal where they look the same. Raises `DataError` for two images of one stem or two masks that fit an
-    image equally well.
+    1. The stems are equal.
+    2. The mask has the image's stem and a suffix: `a` and `a_mask`.
+    3. Both have a suffix: `21_training` and `21_manual1`. No other image may be called `21` without its suffix.
+    4. One or both have a prefix: `1` and `mask_1`, `img_1` and `1`, `image_1` and `mask_1`. No other image may be
+       called `1` without its prefix.
+
+    Names are equal where they look the same. Raises `DataError` for two images of one stem, and for two masks that fit
+    an image equally well.
     """
     if not masks:
         return {}
@@ -67,18 +71,19 @@ def pair_masks(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path
 
 
 def _pair_by_prefix(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path, Path]) -> dict[Path, Path]:
-    """Return further pairs, of images and masks that are in none: a mask is called as its image after a prefix, or both
-    are called alike after prefixes of their own. All images count: `img_1` and `photo_1` have no mask in common.
+    """Return the pairs of rule 4 of `pair_masks`, among the images and masks that are not in `pairs`.
+
+    Paired images still count as other images: beside `img_1` and `photo_1` a mask `mask_1` belongs to neither.
     """
     paired = set(pairs.values())
     by_base: defaultdict[str, list[Path]] = defaultdict(list)
     for mask in masks:
         if mask not in paired:
             by_base[_PREFIX.sub("", stem_of(mask))].append(mask)
-    bases = Counter(_after_prefix(image) for image in images)
+    bases = Counter(_without_prefix(image) for image in images)
     further: dict[Path, Path] = {}
     for image in images:
-        base = _after_prefix(image)
+        base = _without_prefix(image)
         fitting = by_base.get(stem_of(image)) or (by_base.get(base, []) if bases[base] == 1 else [])
         if fitting and image not in pairs:
             further[image] = _only_mask(image, fitting)
@@ -89,15 +94,16 @@ def _only_mask(image: Path, fitting: Sequence[Path]) -> Path:
     """Return the one mask that fits an image; raise `DataError` where several do."""
     if len(fitting) > 1:
         names = ", ".join(mask.name for mask in fitting)
-        raise DataError(image, f"{len(fitting)} masks for it: {names}", "one", "Move the others elsewhere.")
+        remedy = "Leave the right one there and move the others elsewhere."
+        raise DataError(image, f"{len(fitting)} masks for it: {names}", "one mask", remedy)
     return fitting[0]
 
 
 def group_masks(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path, Path]) -> dict[Path, list[Path]]:
-    """Return the masks of images that have several, in the order of their numbers: the one in `pairs`, as `pair_masks`
-    gives them, and those with a number after the suffix (`x_mask.png`, `x_mask_1.png`).
+    """Return the masks of the images that have several: first the one in `pairs` (see `pair_masks`), then those with a
+    numbered suffix, in the order of their numbers (`x_mask.png`, `x_mask_1.png`).
 
-    A number is none where it may be part of an image's name: of `x_mask_1`, where there is an image `x_1`.
+    `x_mask_1` is no such mask where there is an image `x_1`: the number may be part of the image's name.
     """
     stems = {stem_of(image): image for image in images}
     used = set(pairs.values())
@@ -116,12 +122,12 @@ def group_masks(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path,
 
 
 def separate_masks(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the images and the masks among files that lie in one folder.
+    """Return the images and the masks among files that lie in one folder; no masks where names do not tell them.
 
-    A mask has its image's stem and a suffix, or the same stem as a JPEG image without being one, or its image's stem
-    after a prefix (`image_1` and `mask_1`). Files with a suffix or prefix that tells masks here, but without an image,
-    are masks too. A file with a number after the suffix that has a mask of
-    its own (`a_seg_1.jpg` with `a_seg_1_mask.png` or `a_seg_1.png`) is an image. No masks where nothing can be told.
+    A mask has its image's stem and a suffix, or a prefix (`image_1` and `mask_1`), or it has the stem of a JPEG and is
+    no JPEG itself. A suffix or prefix that tells one mask here tells all files with it, also those without an image. A
+    file with a numbered suffix is an image where it has a mask of its own (`a_seg_1.jpg` with `a_seg_1_mask.png` or
+    `a_seg_1.png`).
     """
     groups: defaultdict[str, list[Path]] = defaultdict(list)
     for file in files:
@@ -144,15 +150,16 @@ def separate_masks(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _with_prefix(files: Sequence[Path]) -> set[Path]:
-    """Return the files that are masks by their prefix: all with one that stands before the name of some image."""
+    """Return the files that are masks by their prefix: all files with a prefix that one of them has before the name of
+    an image."""
     prefixes = {file: match[1].lower() for file in files if (match := _PREFIX.match(stem_of(file)))}
     others = [file for file in files if file not in prefixes]
-    images = {name for file in others for name in (stem_of(file), _after_prefix(file))}
+    images = {name for file in others for name in (stem_of(file), _without_prefix(file))}
     telling = {prefix for file, prefix in prefixes.items() if _PREFIX.sub("", stem_of(file)) in images}
     return {file for file, prefix in prefixes.items() if prefix in telling}
 
 
-def _after_prefix(image: Path) -> str:
+def _without_prefix(image: Path) -> str:
     return _IMAGE_PREFIX.sub("", stem_of(image))
 
 
@@ -162,7 +169,7 @@ def _number(mask: Path) -> tuple[int, str]:
 
 
 def _suffix(file: Path) -> str:
-    """Return what tells a mask, less a number after it."""
+    """Return the suffix of a mask's stem without its number; empty for a stem without one."""
     stem = stem_of(file)
     if match := _SUFFIX.search(stem):
         return match.group().lower()
@@ -193,5 +200,5 @@ def _by_stem(images: Sequence[Path]) -> dict[str, Path]:
         other = stems.setdefault(stem_of(image), image)
         if other is not image:
             found = f"the same stem as {other.name}"
-            raise DataError(image, found, "one image of a stem", "Rename one of them, and its mask.")
+            raise DataError(image, found, "images with different stems", "Rename one of them, and its mask.")
     return stems

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelwise.core.text import join_first
+
 _SHOWN = 3
 """Paths that a message lists."""
 
@@ -14,7 +16,7 @@ _SHOWN = 3
 class Problem:
     """One finding about a data set.
 
-    A layout adds those that it finds while it reads lists and annotations to `Dataset.problems`.
+    A layout passes its findings about lists and annotations to `Dataset.problems`.
 
     Attributes
     ----------
@@ -23,15 +25,15 @@ class Problem:
     kind
         One of the words below, which are the keys of `pixelwise.data.item_check.KINDS`.
     message
-        What was found, what was expected, and what to do about it: "found ...; expected .... ...".
+        What was found, what was expected, and what was done or is to be done: "found ...; expected .... Correct it."
 
     Notes
     -----
-    These kinds are remarks: `assumed` (how the data were read, where they allow two ways), `mended` (what was corrected
+    These kinds are remarks: `assumed` (how data that can be read in two ways were read), `mended` (what was corrected
     while labels were read), `passed_over` (files that were not read), `inverted_mask`, `no_val`, `narrow_range`,
     `pages`, `empty_class`, `class_not_in_val`.
 
-    These harm a training, and `pixelwise check` exits with 1: `unreadable`, `size_mismatch`, `unknown_value`,
+    These kinds harm a training, and `pixelwise check` exits with 1: `unreadable`, `size_mismatch`, `unknown_value`,
     `bad_annotation`, `jpeg_mask`, `missing_mask`, `missing_image`, `duplicate`, `resized_mask`, `missing_objects`,
     `unlabelled`, `no_train`, `class_lists`, `one_class`, `class_not_in_train`.
 
@@ -54,4 +56,4 @@ def display_path(root: Path, path: Path) -> str:
 
 def list_paths(root: Path, paths: Sequence[Path]) -> str:
     """Return the first few paths as text (see `display_path`)."""
-    return ", ".join(display_path(root, path) for path in paths[:_SHOWN]) + (" ..." if len(paths) > _SHOWN else "")
+    return join_first([display_path(root, path) for path in paths[: _SHOWN + 1]], _SHOWN)

@@ -1,4 +1,4 @@
-"""Which layout a directory has, and data sets that layouts of other packages read."""
+"""Choosing the layout of a directory, and checking what layouts of other packages return."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LABELS = "`Labels` of a label map, uint8 (height, width), and an instance map, i
 
 def recognise_layout(root: Path) -> tuple[str, list[Problem]]:
     """Return the name of the first layout that recognises a directory, `FALLBACK` where none does, and a remark on each
-    layout of another package that could not be asked."""
+    layout of another package that failed."""
     problems: list[Problem] = []
     for name in LAYOUTS:
         if _is_recognised(name, root, problems):
@@ -31,7 +31,7 @@ def recognise_layout(root: Path) -> tuple[str, list[Problem]]:
 
 
 def _is_recognised(name: str, root: Path, problems: list[Problem]) -> bool:
-    """Return whether a layout recognises a directory; of one that fails, add a remark to `problems`."""
+    """Return whether a layout recognises a directory. One that fails does not; `problems` gets a remark on it."""
     try:
         recognise = LAYOUTS[name].recognise
         with extension_errors(LAYOUTS.origin(name), "`recognise` to return whether the layout fits"):
@@ -43,9 +43,10 @@ def _is_recognised(name: str, root: Path, problems: list[Problem]) -> bool:
 
 
 def read_layout(name: str, root: Path, images_root: Path | None) -> Dataset:
-    """Read a directory in a layout. What one of another package returns is checked, here and at each reading of labels.
+    """Read a directory in a layout. For a layout of another package, the data set is checked here and its labels
+    whenever they are read.
 
-    Raises `ExtensionError` where it fails, and what its `read` raises.
+    Raises `ExtensionError` where such a layout fails, and what its `read` raises.
     """
     origin = LAYOUTS.origin(name)
     with extension_errors(origin, "a `Dataset`"):
@@ -63,7 +64,7 @@ def read_layout(name: str, root: Path, images_root: Path | None) -> Dataset:
 def read_recognised(root: Path, images_root: Path | None) -> Dataset:
     """Read a directory in the layout that recognises it.
 
-    Raises `DataError` where its files are no data set; the message names layouts that could not be asked.
+    Raises `DataError` where its files are no data set; the message names the layouts of other packages that failed.
     """
     name, problems = recognise_layout(root)
     try:
@@ -77,8 +78,8 @@ def read_recognised(root: Path, images_root: Path | None) -> Dataset:
 
 
 def _read_checked(item: Item, read_labels: Callable[[Item], Labels], origin: str, num_classes: int) -> Labels:
-    """Return what a layout of another package reads. Raises `ExtensionError` where that is no `Labels` of the right
-    arrays, and `MaskError` for values that are no class."""
+    """Return the labels that a layout of another package reads. Raises `ExtensionError` for anything but `Labels` of
+    arrays of the right type, and `MaskError` for values that are no class."""
     with extension_errors(origin, LABELS):
         labels = read_labels(item)
     if not isinstance(labels, Labels):

@@ -1,8 +1,8 @@
-"""Names of files as annotation files and lists give them, and the files that they mean.
+"""Finding the files that annotation files and lists name.
 
-Names come from other machines: with back-slashes, a drive, folders that are not here, or in another form of Unicode
-(macOS stores "é" as two characters, most tools write one). Two names are the same where they look the same (NFC).
-Where a name may lead is for `allowed_paths` to say.
+The names may come from another machine, with back-slashes, a drive, folders that do not exist here, or another form of
+Unicode (macOS stores "é" as two characters, most tools write one). Names that look the same are the same (NFC).
+`allowed_paths` decides which of the files may be read.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from pixelwise.core.errors import DataError
 from pixelwise.data.problem import Problem
 
 MAX_PART, MAX_PATH = 255, 2000
-"""The longest name of a file, in bytes, and the longest path that is looked for."""
+"""Bytes of the longest name of a file, and of the longest path, that are looked for."""
 MAX_LEVELS = 32
-"""The most folders in a path that are compared one by one."""
+"""The ends of a path that are looked for have at most this many parts."""
 MOST_LINKED = 50_000
-"""Folders outside of a data set that links in it may lead to."""
+"""Folders outside of a data set to which links in it may lead, at most."""
 
 
 def nfc(text: str) -> str:
-    """Return the text in Unicode's composed form, in which equal looks are equal strings."""
+    """Return the text in Unicode's composed form, in which texts that look the same are equal."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def stem_of(path: Path) -> str:
-    """Return a file's stem, composed: what tells which mask belongs to which image."""
+    """Return a file's stem in composed form, by which masks and images are paired."""
     return nfc(path.stem)
 
 
@@ -55,7 +55,7 @@ def is_usable(name: object) -> bool:
 
 
 def last_levels(parts: Sequence[str]) -> range:
-    """Return the places in a path from which its ends are looked for: at most `MAX_LEVELS` folders deep."""
+    """Return the positions in a path at which the ends that are looked for begin, the longest end first."""
     return range(max(0, len(parts) - MAX_LEVELS), len(parts))
 
 
@@ -66,7 +66,7 @@ def flat_name(name: str) -> str:
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
-    """Return the names with a number (`a_2`) where one equals an earlier one, by its looks and whatever the case."""
+    """Return the names, with a number (`a_2`) on each that looks like an earlier one, whatever the case."""
     taken = Counter(_fold(name) for name in names)
     used: set[str] = set()
     result: list[str] = []
@@ -144,7 +144,10 @@ def contains(folder: str, inner: str) -> bool:
 
 @dataclass(frozen=True)
 class Match:
-    """The file that a name means, or where it should be, and whether it lies just where the name says."""
+    """The file that a name means.
+
+    path: the file, or where it should be. exact: whether the name, as it is, leads there. exists: whether it is there.
+    """
 
     path: Path
     exact: bool
@@ -152,7 +155,7 @@ class Match:
 
 
 class FileFinder:
-    """Finds the files in `root` that names mean."""
+    """Finds the files in `root` that names mean. The files are listed once, when the first name has to be searched."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -160,11 +163,14 @@ class FileFinder:
         self._by_last: dict[str, list[Path]] = {}
 
     def find(self, names: Sequence[str], folders: Sequence[Path], *, anywhere: bool = True) -> list[Match]:
-        """Return what each name means, counted from one of the folders, of which the first that has it counts.
+        """Return the file that each name means. The first of these rules that gives a name a file counts:
 
-        A name that leads nowhere is looked for by its end, folder by folder, from the folders and then, if `anywhere`,
-        in the whole root, and counts where one file alone fits and no other name means it. Of a name that nothing in
-        the root fits, a file elsewhere is returned where it leads to one (see `allowed_paths.require_inside`).
+        1. The name leads to a file in the root from one of the folders; the first of these folders counts.
+        2. An end of the name, the longest first, leads to a file from one of the folders.
+        3. If `anywhere`: of the files in the whole root with the name's last part, exactly one shares the longest end.
+        4. The name leads to a file outside of the root (see `allowed_paths.require_inside`).
+
+        Rules 2 and 3 do not give a name a file that another name means.
         """
         exact = [
             next((place for place in self._places(name, folders) if os.path.isfile(place)), None) for name in names
@@ -190,7 +196,7 @@ class FileFinder:
         return matches
 
     def _places(self, name: str, folders: Sequence[Path]) -> Iterator[Path]:
-        """Yield where the name, as it is, leads from each folder, without what lies outside of the root."""
+        """Yield the path in the root to which the name, as it is, leads from each folder."""
         root = os.path.abspath(self._root)
         for folder in folders:
             place = os.path.normpath(os.path.join(os.path.abspath(folder), name))
@@ -199,7 +205,7 @@ class FileFinder:
                 yield self._root / inner
 
     def _outside(self, name: str, folders: Sequence[Path]) -> Path | None:
-        """Return the file outside of the root that the name leads to: whether it may be read is for others to say."""
+        """Return the file outside of the root to which the name leads from one of the folders."""
         places = (Path(os.path.normpath(os.path.join(os.path.abspath(folder), name))) for folder in folders)
         return next((place for place in places if os.path.isfile(place)), None)
 
@@ -217,11 +223,11 @@ class FileFinder:
                         return path
             if not (parts and anywhere):
                 continue
-            same = [path for path in self._by_last.get(_fold(parts[-1]), ()) if path not in claimed]
-            shared = [_shared_end(parts, path) for path in same]
-            best = [path for path, length in zip(same, shared, strict=True) if length == max(shared)]
-            if len(best) == 1:
-                return best[0]
+            candidates = [path for path in self._by_last.get(_fold(parts[-1]), ()) if path not in claimed]
+            lengths = [_shared_end(parts, path) for path in candidates]
+            longest = max(lengths, default=0)
+            if lengths.count(longest) == 1:
+                return candidates[lengths.index(longest)]
         return None
 
     def _files(self) -> dict[str, Path]:
@@ -237,7 +243,8 @@ class FileFinder:
 
 
 def report_guesses(root: Path, where: Path, names: Sequence[str], matches: Sequence[Match]) -> list[Problem]:
-    """Return a remark, about the file `where`, on names that lead nowhere and whose files were found by their ends."""
+    """Return a remark, about the file `where`, on names that lead nowhere and whose files were found by their ends;
+    none without such names."""
     pairs = [
         (name, match.path)
         for name, match in zip(names, matches, strict=True)
@@ -247,12 +254,12 @@ def report_guesses(root: Path, where: Path, names: Sequence[str], matches: Seque
         return []
     name, path = pairs[0]
     found = f"found {len(pairs):,} of {len(matches):,} file names that lead nowhere here, such as {name}"
-    remedy = f"The images were found by the ends of these paths: this one is {path.relative_to(root)}."
-    return [Problem(where, "assumed", f"{found}; expected paths in the data set. {remedy}")]
+    assumed = f"The images were found by the ends of these paths: this one is {path.relative_to(root)}."
+    return [Problem(where, "assumed", f"{found}; expected paths in the data set. {assumed}")]
 
 
 def _shared_end(parts: Sequence[str], path: Path) -> int:
-    """Return how many parts at the end are the same, whatever the case."""
+    """Return how many parts at the ends of two paths are the same, whatever the case."""
     pairs = zip(reversed(parts), reversed(path.parts), strict=False)
     return next((count for count, (a, b) in enumerate(pairs) if _fold(a) != _fold(b)), min(len(parts), 99))
 

@@ -16,21 +16,21 @@ from pixelwise.data.stratify import stratify_splits
 
 Int64 = npt.NDArray[np.int64]
 SPARSE_SHARE = 0.5
-"""Labels are sparse where a smaller share of the pixels of the training images has one."""
+"""Labels are sparse where less than this share of the training images' pixels has a label."""
 LEAST_IMAGES = 5
-"""In fewer images with labels of a class one appearance of it outweighs the others."""
+"""A class should have labels in this many images, so that no single appearance of it dominates."""
 LEAST_PIXELS = 50
-"""Fewer labelled pixels of a class are too few to learn from."""
+"""Labelled pixels of a class that are needed to learn it."""
 PROJECT = ".studio"
-"""The folder that tells a studio's project, whose images are labelled one after the other."""
+"""The folder by which a project of the studio is recognised. Its images are labelled one after the other."""
 PENDING = "pending"
-"""A file in it that is there while some masks have the class indices of before a change of the classes."""
+"""A file in that folder, which exists while some masks have the class indices of before the last change of classes."""
 
 
 @dataclass(frozen=True)
 class ClassLabels:
-    """What is labelled of a class to train on: pixels, images that show one of them, and the share, 0..1, of all pixels
-    of all images to train on."""
+    """What is labelled of a class: its pixels, the images that have some, and its share, 0..1, of all pixels of all
+    images to train on."""
 
     pixels: int
     images: int
@@ -38,14 +38,14 @@ class ClassLabels:
 
 
 class LabelCounts:
-    """The labels of the images to train on: of the split train, and of all splits that were drawn.
+    """The labels of the images to train on: those of the split train, and of all splits that were drawn.
 
     Attributes
     ----------
     images, pixels
-        The images with a label, and all of their pixels.
+        The number of images with a label, and of all of their pixels.
     blank_images, blank_pixels
-        The images without one, and their pixels.
+        The number of images without a label, and of their pixels.
     class_pixels, class_images
         int64 (num_classes,): the labelled pixels of each class, and the images that have some.
     """
@@ -56,7 +56,7 @@ class LabelCounts:
         self.class_images = np.zeros(num_classes, np.int64)
 
     def add(self, pixels: int, class_pixels: Int64) -> None:
-        """Count an image of so many pixels, and labelled pixels of each class, int64 (num_classes,)."""
+        """Count an image with its number of pixels and its labelled pixels of each class, int64 (num_classes,)."""
         if not class_pixels.any():
             self.add_blank(pixels)
             return
@@ -66,7 +66,7 @@ class LabelCounts:
         self.class_images += class_pixels > 0
 
     def add_blank(self, pixels: int) -> None:
-        """Count an image of so many pixels without a label."""
+        """Count an image without a label, with its number of pixels."""
         self.blank_images += 1
         self.blank_pixels += pixels
 
@@ -88,28 +88,28 @@ class LabelCounts:
 
     @property
     def is_sparse(self) -> bool:
-        """Whether most pixels have no label, those of images without any among them."""
+        """Whether there are labels, but most pixels of all images, unlabelled ones included, have none."""
         return 0 < self.labelled < SPARSE_SHARE * (self.pixels + self.blank_pixels)
 
     @property
     def has_strokes(self) -> bool:
-        """Whether most pixels of the images with a label have none."""
+        """Whether most pixels of the images that have a label have none, as strokes leave them."""
         return self.labelled < SPARSE_SHARE * self.pixels
 
     def expects_unlabelled(self, root: Path) -> bool:
         """Return whether images without a label are meant to have none, rather than forgotten.
 
-        They are where most pixels of the other images have no label either, where they outnumber the others, and in a
-        studio's project. In a set whose other images are labelled densely, a missing mask is a mistake.
+        That is so where the other images have strokes, where the images without a label are in the majority, and in a
+        project of the studio. Elsewhere a missing mask is a mistake.
         """
         return self.labelled > 0 and (self.has_strokes or self.blank_images > self.images or (root / PROJECT).is_dir())
 
 
 def separate_unlabelled(dataset: Dataset, images: set[Path]) -> Dataset:
-    """Return the data set with its training images among `images`, those without a label, in `unlabelled`.
+    """Return the data set with `images`, which have no label, moved from its splits to `unlabelled`.
 
-    Splits that were drawn are drawn anew from the images with labels. Nothing can be measured on images without a label
-    in a named val or test: they are left out.
+    Splits that were drawn are drawn anew from the images with labels. Of a val or test that the data name, images
+    without a label are left out: nothing can be measured on them.
     """
     if not images:
         return dataset
@@ -151,10 +151,10 @@ def describe_labels(labels: Mapping[str, ClassLabels], images: int) -> Iterator[
         f"The labels are sparse: {quantity(pixels, 'pixel')}, {format_share(share)} of all, in "
         f"{quantity(images, 'image')}. The loss is taken at the labelled pixels."
     )
-    wanted = min(LEAST_IMAGES, images)
+    least_images = min(LEAST_IMAGES, images)
     for name, entry in labels.items():
         here = f"{name} has {quantity(entry.pixels, 'labelled pixel')} in {quantity(entry.images, 'image')}"
-        if entry.images < wanted:
+        if entry.images < least_images:
             yield f"{here}: label it in {LEAST_IMAGES} or more, where it looks different each time."
         elif entry.pixels < LEAST_PIXELS:
             yield f"{here}: label {LEAST_PIXELS} pixels or more."
@@ -163,7 +163,7 @@ def describe_labels(labels: Mapping[str, ClassLabels], images: int) -> Iterator[
 
 
 def format_share(share: float) -> str:
-    """Return a share in percent, with two digits that say something."""
+    """Return a share, 0..1, in percent, with two significant digits."""
     return f"{100 * share:.2g} %" if share < 0.1 else f"{share:.0%}"
 
 

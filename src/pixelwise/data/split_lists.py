@@ -1,4 +1,4 @@
-"""Lines of split lists: an image, or an image and its mask, in the spellings of CamVid, PASCAL and Paddle."""
+"""Lines of split lists: an image, or an image and its mask, in the forms of CamVid, PASCAL and Paddle."""
 
 from __future__ import annotations
 
@@ -10,22 +10,29 @@ from itertools import islice
 from pathlib import Path
 
 from pixelwise.core.errors import DataError
+from pixelwise.core.text import quantity
 from pixelwise.data.dataset import Item
-from pixelwise.data.problem import Problem, display_path
+from pixelwise.data.problem import Problem, display_path, list_paths
 from pixelwise.data.references import FileFinder, Match, last_levels, nfc, parts_of
 from pixelwise.raster.image import IMAGE_ENDINGS
 
 _SEPARATOR = re.compile(r"\s*[\t,;]\s*|\s+")
 _SHOWN = 3
+"""Names that a message lists."""
 MAX_DIVISIONS = 32
-"""No name has more spaces or commas."""
+"""Separators of a line at which it is divided, at most; no name has more spaces or commas."""
 
 Listed = list[tuple[str, Item]]
+"""Items with the split whose list names them."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a split's list: the item that it names, if it is known, and the texts of its image and of its mask."""
+    """A line of a split's list.
+
+    text: the whole line. item: the item that it names, `None` where none is known. image, mask: its parts that name the
+    image and, if there is one, the mask.
+    """
 
     split: str
     text: str
@@ -35,15 +42,15 @@ class Line:
 
 
 def names_of(text: str) -> list[str]:
-    """Return what the image that a text names may be called: with and without the folders before it, as it is and as a
-    file's stem."""
+    """Return the names that an item of this text may have: its stem with more or fewer of the folders before it, the
+    longest first, then the file's name and its stem."""
     *folders, file = map(nfc, parts_of(text) or ["_"])
     stem = stem_in(file)
     return [*("_".join((*folders[first:], stem)) for first in last_levels(folders)), file, stem]
 
 
 def stem_in(file: str) -> str:
-    """Return a file's name without its ending, where that is one of images: `d.e` keeps it."""
+    """Return a file's name without its ending, if that is one of images: `d.png` is `d`, and `d.e` stays as it is."""
     return Path(file).stem if _is_file(file) else file
 
 
@@ -72,26 +79,27 @@ def parse_line(split: str, line: str, item_of: Callable[[str], Item | None]) -> 
 
 
 def _ends_alike(image: Path, text: str) -> bool:
-    """Return whether a text is the end of an image's path, with its ending or without."""
+    """Return whether a text is the end of an image's path, with or without the file's ending."""
     parts = [nfc(part) for part in parts_of(text)]
     image_parts = [nfc(part) for part in image.parts[-len(parts) :]]
     return bool(parts) and image_parts[:-1] == parts[:-1] and parts[-1] in (image_parts[-1], nfc(image.stem))
 
 
 def follow_lists(root: Path, lines: Sequence[Line], folder_of: Callable[[str], Path]) -> tuple[Listed, list[Problem]]:
-    """Return the items that the lines name, once a split, with the masks that second columns name, and remarks.
+    """Return the items that the lines name, each once in a split, with the masks that second columns name, and remarks.
 
-    `folder_of` a split is where an image should lie that is not there. Where no second column leads to a file, masks
-    stay as they are. Raises `DataError` where lists name two masks of an image, or one of two images.
+    folder_of: returns the folder of a split, in which a missing image is said to lie. Where no second column leads to a
+    file, the items keep their masks. Raises `DataError` where lists name two masks of an image, or one mask of two
+    images.
     """
     finder = FileFinder(root)
     texts = list(dict.fromkeys(line.mask for line in lines if line.mask is not None))
     unknown = list(dict.fromkeys(line.image for line in lines if line.item is None)) if texts else []
-    images = {text: match.path for text, match in _found(finder, root, unknown).items() if match.exists}
+    images = {text: match.path for text, match in _match_texts(finder, root, unknown).items() if match.exists}
     taken = {*images.values(), *(line.item.image for line in lines if line.item is not None)}
     masks = {
         text: match.path
-        for text, match in _found(finder, root, texts).items()
+        for text, match in _match_texts(finder, root, texts).items()
         if match.exists and match.path not in taken and _is_file(match.path.name)
     }
     problems = _report_missing_masks(texts, [text for text in texts if text not in masks], root)
@@ -118,15 +126,15 @@ def follow_lists(root: Path, lines: Sequence[Line], folder_of: Callable[[str], P
             f"{image.name} with {display_path(root, mask)}" for image, mask in list(others.items())[:_SHOWN]
         )
         message = (
-            f"found lists that name masks which are not called as their images are, {len(others):,} in all ({pairs}); "
-            "expected masks with their images' names. The lists were followed; without second columns the names pair "
-            "images and masks."
+            f"found {quantity(len(others), 'image')} for which the lists name another mask than the one of the image's "
+            f"name ({pairs}); expected masks with their images' names. The lists were followed; without their second "
+            "columns images and masks are paired by name."
         )
         problems.append(Problem(root, "assumed", message))
     return [(split, item) for (split, _), item in items.items()], problems
 
 
-def _found(finder: FileFinder, root: Path, texts: Sequence[str]) -> dict[str, Match]:
+def _match_texts(finder: FileFinder, root: Path, texts: Sequence[str]) -> dict[str, Match]:
     return dict(zip(texts, finder.find(texts, [root]), strict=True))
 
 
@@ -136,11 +144,10 @@ def report_unlisted(root: Path, images: Mapping[Path, bool], listed: Iterable[Pa
     left = sorted(image for image in images if image not in used)
     if not left:
         return []
-    names = ", ".join(display_path(root, image) for image in left[:_SHOWN]) + (" ..." if len(left) > _SHOWN else "")
     masked = sum(images[image] for image in left)
     message = (
-        f"found {len(left):,} image{'s' if len(left) > 1 else ''} ({names}), {masked:,} with a mask, that no list of "
-        f"the splits names, beside {len(used):,} that one does; expected each image in a list. They were left out: add "
+        f"found {quantity(len(left), 'image')} ({list_paths(root, left)}), {masked:,} with a mask, that no list of the "
+        f"splits names, beside {len(used):,} that one does; expected each image in a list. They were left out: add "
         "them to a list, or move the lists elsewhere to have all images read."
     )
     return [Problem(root, "passed_over", message)]
@@ -150,12 +157,12 @@ def _report_missing_masks(texts: list[str], missing: list[str], root: Path) -> l
     if not missing:
         return []
     found = f"found {len(missing):,} of {len(texts):,} masks in the lists that are not there, such as {missing[0]}"
-    done = (
+    remedy = (
         "Masks were paired by the images' names instead; correct the lists, or leave the second column out."
         if len(missing) == len(texts)
         else "Their images have no mask: correct the lists, or add the files."
     )
-    return [Problem(root, "assumed", f"{found}; expected paths in the data set. {done}")]
+    return [Problem(root, "assumed", f"{found}; expected paths in the data set. {remedy}")]
 
 
 def _require_own_masks(root: Path, masks_of: Mapping[Path, Path]) -> None:

@@ -1,4 +1,4 @@
-"""Splits: how they are spelled, listed in text files, and made where there are none."""
+"""Splits: their names, the text files that list them, and how they are drawn where the data name none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pixelwise.core.documents import read_text
 from pixelwise.core.errors import DataError
+from pixelwise.core.text import join_first
 from pixelwise.data.dataset import Item
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import distinct_names
@@ -22,35 +23,35 @@ SPLITS = {
 """Each split's names in folders and lists; the first is the one that is written."""
 
 LIST_FOLDERS = ("", "splits", "ImageSets/Segmentation", "ImageSets/SegmentationContext", "ImageSets", "lists")
-"""Where lists are looked for; the first folder that has one counts."""
+"""The folders of lists; the first that has one counts."""
 
 LIST_NAMES = ("{}.txt", "{}_list.txt", "{}.lst")
-"""What the list of a split is called; those of Paddle end in `_list`, those of HRNet in `.lst`."""
+"""The file names of a split's list; `_list` is Paddle's, `.lst` HRNet's."""
 LIST_ENDINGS = (".csv", ".tsv", ".json", ".lst", ".list", ".txt", ".yaml", ".yml")
-"""Of files that may be lists of splits."""
-
+"""Endings of files that may be lists of splits."""
 
 MAX_LINE = 8000
-"""Characters of a line in a list: two of the longest paths."""
+"""Characters of a line in a list at most: room for two of the longest paths."""
 
 SMALL = 100
-"""A set of fewer images is small: its parts have fixed sizes, and its classes are spread over them."""
+"""A set of fewer images is small: val and test have fixed sizes, and its classes are spread over the splits."""
 
 LEAST = 5
-"""Images that validation and test have at least, where that is at most a fifth of a set."""
+"""The least number of images of val and of test, where it is at most a fifth of the set."""
 
 LEAST_FOR_TEST = 10
 """A set of fewer images without named splits is drawn into train and val alone."""
 
 
 def part_size(count: int) -> int:
-    """Return how many of `count` images validation has, and test as many: a tenth, but 5 where a fifth allows it; none
-    of fewer than 5 images."""
+    """Return the size of val, or of test, for a set of `count` images: a tenth, or 5 images if that is more but at most
+    a fifth; none of fewer than 5 images."""
     return max(round(0.1 * count), min(LEAST, round(0.2 * count))) if count >= LEAST else 0
 
 
 def part_sizes(count: int, *, test: bool) -> dict[str, int]:
-    """Return how many of `count` images each split gets; with `test` the data name no split at all."""
+    """Return the size of each split for a set of `count` images. test: whether a test split is drawn too, since the
+    data name no split at all."""
     sizes = {"val": part_size(count), "test": part_size(count) if test and count >= LEAST_FOR_TEST else 0}
     return {"train": count - sum(sizes.values()), **sizes}
 
@@ -58,7 +59,7 @@ def part_sizes(count: int, *, test: bool) -> dict[str, int]:
 def split_by_hash(name: str) -> str:
     """Return the split of an image by the hash of its name: 80 % train, 10 % val, 10 % test.
 
-    Names alone decide, so an image that is added moves no other from one split to another.
+    Only the name decides, so adding an image never moves another one to a different split.
     """
     fraction = hash_fraction(name)
     return "train" if fraction < 0.8 else "val" if fraction < 0.9 else "test"
@@ -73,16 +74,16 @@ def hash_fraction(name: str) -> float:
 def group_by_split(items: Iterable[tuple[str | None, Item]], *, draw_val: bool = True) -> dict[str, tuple[Item, ...]]:
     """Return the items by split, sorted by name; train comes first and a split without an item is left out.
 
-    Names of one split are made distinct, by case too, since files are written under them: a second `a` becomes `a_2`.
+    Names within a split are made distinct, whatever their case, since files are written under them: a second `a`
+    becomes `a_2`.
 
     Parameters
     ----------
     items
-        Each item with `"train"`, `"val"` or `"test"`, or `None` where the data name no split. Items of no split are
+        Each item with `"train"`, `"val"` or `"test"`, or `None` where the data name no split. Items without a split are
         drawn into the three by the hash of their names, and marked as `auto_split`.
     draw_val
-        Whether a set with train and without val gets a part of train as val. `False` keeps the splits as they are
-        named.
+        Whether a part of train becomes val where no item is in val. `False` keeps the splits as they are named.
 
     Returns
     -------
@@ -118,27 +119,31 @@ def _distinct(items: Iterable[Item]) -> list[Item]:
 
 
 def draw_splits(items: Sequence[Item], sizes: Mapping[str, int]) -> dict[str, list[Item]]:
-    """Return the items, marked as drawn, by split: of a small set those of the highest hashes make test, the next val;
-    of a larger one each goes where its hash says, and train gives what a part has too little of."""
+    """Return the items by split, marked as drawn.
+
+    They are ordered by the hash of their names: the highest make test, the next val, the others train. A split of a
+    small set has its size in `sizes`; one of a larger set has as many items as lie in its tenth of the hashes, but at
+    least `LEAST`.
+    """
     ordered = sorted(items, key=lambda item: (-hash_fraction(item.name), item.name))
     parts = [split for split in ("test", "val") if sizes.get(split)]
     limits = dict(zip(parts, (1.0, 0.9), strict=False))
     chosen: dict[str, list[Item]] = {}
     for split in parts:
-        count, least = sizes[split], LEAST
+        count = sizes[split]
         if len(items) >= SMALL:
-            of_hash = sum(limits[split] - 0.1 <= hash_fraction(item.name) < limits[split] for item in items)
-            count = max(of_hash, least)
+            in_tenth = sum(limits[split] - 0.1 <= hash_fraction(item.name) < limits[split] for item in items)
+            count = max(in_tenth, LEAST)
         chosen[split], ordered = ordered[:count], ordered[count:]
     chosen["train"] = ordered
     return {split: [replace(item, auto_split=True) for item in chosen[split]] for split in SPLITS if split in chosen}
 
 
 def infer_splits(root: Path, items: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str | None, Item]]:
-    """Yield every item with the split that its folder names; where no folder names train, the others are train beside
-    val or test, and of no split (`None`) where no folder names any.
+    """Yield every item with its split. items: with the split that their folders name, or `None`.
 
-    Raises `DataError` where some lie in train and others in no split's folder.
+    Items without a named split are train where folders name val or test, and have none where no folder names any.
+    Raises `DataError` where some items lie in train and others in no split's folder.
     """
     items = list(items)
     named = {split for split, _ in items if split is not None}
@@ -150,9 +155,9 @@ def infer_splits(root: Path, items: Iterable[tuple[str | None, Item]]) -> Iterat
 
 
 def read_split_lists(root: Path) -> dict[str, list[str]]:
-    """Return the lines, stripped, of `train.txt`, `val.txt` and `test.txt` in the first place that has one of them.
+    """Return the lines, stripped, of the lists of each split, such as `train.txt`, in the first folder that has one.
 
-    Raises `DataError` for lists that cannot be read, and for two that name different images of one split.
+    Raises `DataError` for lists that cannot be read, and for two lists of one split that differ.
     """
     for folder in LIST_FOLDERS:
         lists: dict[str, list[str]] = {}
@@ -172,16 +177,16 @@ def read_split_lists(root: Path) -> dict[str, list[str]]:
 def unread_split_lists(root: Path) -> list[Problem]:
     """Return a remark on files that may be lists of splits in a form that is not read; none where there are none."""
     names = "|".join(name for spellings in SPLITS.values() for name in spellings)
-    called = re.compile(rf"(({names})([_-]?(list|files|images|ids|names|split|set))?|splits?|folds?)", re.IGNORECASE)
+    pattern = re.compile(rf"(({names})([_-]?(list|files|images|ids|names|split|set))?|splits?|folds?)", re.IGNORECASE)
     folders = [root / folder for folder in LIST_FOLDERS if (root / folder).is_dir()]
     files = sorted(file for folder in folders for file in folder.iterdir() if file.suffix.lower() in LIST_ENDINGS)
-    lists = [file for file in files if called.fullmatch(file.stem) and file.is_file()]
+    lists = [file for file in files if pattern.fullmatch(file.stem) and file.is_file()]
     if not lists:
         return []
-    shown = ", ".join(file.relative_to(root).as_posix() for file in lists[:4]) + (" ..." if len(lists) > 4 else "")
+    shown = join_first([file.relative_to(root).as_posix() for file in lists], 4)
     message = (
         f"found what may be lists of the splits ({shown}); expected train.txt, val.txt and test.txt, an image a line. "
-        "They were not read: write them so if they are lists of splits."
+        "They were not read: if they are lists of splits, write them in that form."
     )
     return [Problem(root, "passed_over", message)]
 
@@ -191,7 +196,7 @@ def lines_of(file: Path) -> list[str]:
     try:
         text = read_text(file)
         if "\0" in text:
-            raise ValueError("a NUL, which no text has")
+            raise ValueError("a NUL, so it is no text")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         if (longest := max(map(len, lines), default=0)) > MAX_LINE:
             raise ValueError(f"a line of {longest:,} characters")

@@ -1,4 +1,4 @@
-"""Splits and folds in which every class occurs in every part, as far as its images go.
+"""Splits and folds in which every class occurs in every part, as far as it has enough images.
 
 Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-label Data", ECML PKDD 2011, algorithm 1: the class with
 the fewest images left comes first, and each of its images goes to the part that lacks it most.
@@ -19,6 +19,7 @@ from dataclasses import replace
 import numpy as np
 
 from pixelwise.core.errors import OptionError, PixelwiseError
+from pixelwise.core.lookup import count_values
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import SMALL, SPLITS, hash_fraction
 
@@ -27,7 +28,10 @@ Classes = frozenset[int]
 
 
 def stratify_splits(dataset: Dataset) -> Dataset:
-    """Return the data set with the classes of a small set spread over the splits that were drawn, whose sizes stay."""
+    """Return the data set with its classes spread over the splits that were drawn, whose sizes stay the same.
+
+    Only a small set is changed, one of fewer than `SMALL` drawn images.
+    """
     chosen = {split: [item for item in items if item.auto_split] for split, items in dataset.splits.items()}
     chosen = {split: members for split, members in chosen.items() if members}
     pool = _sort_by_hash([item for members in chosen.values() for item in members])
@@ -47,10 +51,10 @@ def stratify_splits(dataset: Dataset) -> Dataset:
 
 
 def folds(dataset: Dataset, count: int) -> list[Dataset]:
-    """Return `count` data sets whose test splits are disjoint parts, equal in size by one image, of all that are not in
-    a test split of the data's own, and whose train splits are the others of them.
+    """Return `count` data sets for cross-validation, each with one part of the images as test and the others as train.
 
-    Raises `OptionError` for fewer than 2 folds or more than there are images.
+    The parts are disjoint, and their sizes differ by one image at most. Images in a test split that the data name are
+    in no part. Raises `OptionError` for fewer than 2 folds, or for more folds than images.
     """
     pool = _sort_by_hash([item for split, item in dataset.items() if split != "test" or item.auto_split])
     if not 2 <= count <= len(pool):
@@ -73,14 +77,14 @@ def folds(dataset: Dataset, count: int) -> list[Dataset]:
 def stratify(items: Sequence[Item], classes: Sequence[Classes], sizes: Mapping[str, int]) -> dict[str, list[Item]]:
     """Return the items by part: as many as `sizes` says, each class in proportion to them as far as possible.
 
-    items, classes: of the same length; the order decides where all else is equal.
+    classes: those of each item. Of equally good items the one that comes first in `items` is taken first.
     """
     places = dict(sizes)
     total = max(1, sum(sizes.values()))
     counts = Counter(index for item_classes in classes for index in item_classes)
-    wanted = {part: {index: n * size / total for index, n in counts.items()} for part, size in sizes.items()}
+    lacking = {part: {index: n * size / total for index, n in counts.items()} for part, size in sizes.items()}
     parts: dict[str, list[Item]] = {part: [] for part in sizes}
-    held: dict[str, set[int]] = {part: set() for part in sizes}
+    part_classes: dict[str, set[int]] = {part: set() for part in sizes}
     left = dict(enumerate(classes))
     while left:
         remaining = Counter(index for item_classes in left.values() for index in item_classes)
@@ -89,36 +93,35 @@ def stratify(items: Sequence[Item], classes: Sequence[Classes], sizes: Mapping[s
             part = max(
                 (part for part, free in places.items() if free),
                 key=lambda part: (
-                    (rarest is not None and rarest not in held[part]),
-                    0.0 if rarest is None else wanted[part][rarest],
+                    (rarest is not None and rarest not in part_classes[part]),
+                    0.0 if rarest is None else lacking[part][rarest],
                     places[part] / sizes[part],
                 ),
             )
-            held[part] |= left[position]
+            part_classes[part] |= left[position]
             parts[part].append(items[position])
             places[part] -= 1
             for index in left.pop(position):
-                wanted[part][index] -= 1
+                lacking[part][index] -= 1
     return parts
 
 
 def classes_of(dataset: Dataset, items: Sequence[Item]) -> list[Classes]:
-    """Return which classes occur in each item; none where its labels cannot be read, which `check` names."""
+    """Return the classes that occur in each item; none where its labels cannot be read, which `check` reports."""
 
     def present(item: Item) -> Classes:
         try:
             label_map = dataset.read_labels(item).label_map
         except PixelwiseError:
             return frozenset()
-        counts = np.bincount(label_map.ravel(), minlength=256)
-        return frozenset(np.flatnonzero(counts[: dataset.classes.num_classes]).tolist())
+        return frozenset(np.flatnonzero(count_values(label_map)[: dataset.classes.num_classes]).tolist())
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(present, items))
 
 
 def _sort_by_hash(items: Sequence[Item]) -> list[Item]:
-    """Return the items in an order that their names decide and that has nothing to do with the alphabet."""
+    """Return the items in an order that depends on their names, but not on the alphabet."""
     return sorted(items, key=lambda item: (hash_fraction(item.name), item.name))
 
 

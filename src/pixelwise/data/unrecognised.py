@@ -1,4 +1,4 @@
-"""What to say where nothing fits: what stands in a folder, which layouts come near, and what they lack."""
+"""The error for a directory that no layout fits: what it holds, which layouts it resembles, and what these lack."""
 
 from __future__ import annotations
 
@@ -9,25 +9,33 @@ from itertools import combinations
 from pathlib import Path
 
 from pixelwise.core.files import open_regular
+from pixelwise.core.text import join_first
 from pixelwise.data.annotation_files import keys_in, parse_json
 from pixelwise.data.pairing import pair_masks
 from pixelwise.data.references import stem_of, walk
 from pixelwise.raster.image import IMAGE_ENDINGS
 
 SHOWN = 8
-"""Folders, and endings of one, that a message names."""
+"""Folders, or file endings of one folder, that a message lists."""
 MOST_FOLDERS = 2000
-"""That are looked at."""
+"""Folders that are searched at most."""
 MOST_PAIRED = 12
-"""Folders of images that are compared with one another."""
-VOLUMES = (".nii", ".gz", ".dcm", ".mha", ".nrrd", ".npy", ".npz", ".mat", ".h5", ".zarr", ".czi", ".lif", ".nd2")
+"""Folders of images that are compared with one another at most."""
+MOST_HINTS = 4
+"""Hints in a remedy at most."""
+UNREAD_ENDINGS = (
+    *(".nii", ".gz", ".dcm", ".mha", ".nrrd", ".npy", ".npz", ".mat", ".h5", ".zarr", ".czi", ".lif", ".nd2"),
+    *(".heic", ".svg", ".psd"),
+)
+"""Endings of files that may hold images or volumes and are not read."""
 OTHER_TOOLS = {"classTitle": "a file of Supervisely's", "boundingBox": "a file of VoTT's", "DataRow ID": "Labelbox's"}
 """Keys of the JSON files of tools that are not read."""
 MOST_BYTES = 1 << 24
-"""Of a file that is searched for damage."""
+"""Size of the largest file that is parsed to see whether it is damaged, and the part of a file searched for boxes."""
 Folders = dict[Path, list[str]]
+"""The names of the files in each folder."""
 
-LAYOUTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+PARTS_OF_LAYOUTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("voc", (("JPEGImages/", r"(.*/)?JPEGImages/.*"), ("SegmentationClass/", r"(.*/)?SegmentationClass/.*"))),
     ("cityscapes", (("leftImg8bit/", r"(.*/)?leftImg8bit/.*"), ("gtFine/", r"(.*/)?gtFine/.*"))),
     (
@@ -38,11 +46,11 @@ LAYOUTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("nnunet", (("dataset.json", r"dataset\.json"), ("imagesTr/", r"imagesTr/.*"), ("labelsTr/", r"labelsTr/.*"))),
     ("dsb", (("ID/images/", r"(.*/)?[^/]+/images/[^/]+"), ("ID/masks/", r"(.*/)?[^/]+/masks/[^/]+"))),
 )
-"""What layouts have, each with a pattern of paths, where the name of a folder tells them."""
+"""The parts of layouts that the names of folders and files tell, each part with a pattern of its paths."""
 
 
 def describe(root: Path) -> str:
-    """Return what stands in `root`: each folder that holds files, with the endings of these and how many there are."""
+    """Return what `root` holds: its folders that have files, each with the number of files of each ending."""
     folders = _folders(root)
     if not folders:
         return "an empty directory" if not any(root.iterdir()) else "no file, in folders that are empty"
@@ -52,15 +60,16 @@ def describe(root: Path) -> str:
 
 
 def remedy_for(root: Path) -> str:
-    """Return what can be done about it: which folders could be paired, which layouts come near, and what they lack."""
+    """Return what to do about a directory that no layout fits: hints from its files, or how to arrange them."""
     folders = _folders(root)
-    hints = [*_annotation_files(root, folders), *_pairs(root, folders), *_near(root, folders)]
-    hints += [*_within_one(root, folders), *_not_images(folders)]
-    hints = hints[:4] or [
-        "Arrange the files like this, pass the directory that holds both, or write train.txt and val.txt, an image and "
-        "its mask a line."
-    ]
-    return " ".join(hints)
+    hints = [*_hint_at_annotations(root, folders), *_hint_at_pairs(root, folders), *_hint_at_layouts(root, folders)]
+    hints += [*_hint_at_suffixes(root, folders), *_hint_at_endings(folders)]
+    if not hints:
+        return (
+            "Arrange the files like this, pass the directory that holds both, or write train.txt and val.txt, each "
+            "line an image and its mask."
+        )
+    return " ".join(hints[:MOST_HINTS])
 
 
 def _folders(root: Path) -> Folders:
@@ -87,7 +96,7 @@ def _images(folder: Path, files: list[str]) -> list[Path]:
     return [folder / file for file in files if Path(file).suffix.lower() in IMAGE_ENDINGS]
 
 
-def _pairs(root: Path, folders: Folders) -> Iterator[str]:
+def _hint_at_pairs(root: Path, folders: Folders) -> Iterator[str]:
     """Yield the two folders of images that share the most names."""
     images = {folder: folder_images for folder, files in folders.items() if (folder_images := _images(folder, files))}
     best: tuple[int, Path, Path] | None = None
@@ -105,12 +114,14 @@ def _pairs(root: Path, folders: Folders) -> Iterator[str]:
 
 
 def _shared_stems(images: list[Path], masks: list[Path]) -> int:
-    by_stem = {image.stem: image for image in images}
-    unlike = {mask.stem: mask for mask in masks}
-    return len(pair_masks(list(by_stem.values()), list(unlike.values())))
+    """Return how many of the images have a mask. Of files with one stem the last counts, since two are an error."""
+    different_images = {image.stem: image for image in images}
+    different_masks = {mask.stem: mask for mask in masks}
+    return len(pair_masks(list(different_images.values()), list(different_masks.values())))
 
 
-def _annotation_files(root: Path, folders: Folders) -> Iterator[str]:
+def _hint_at_annotations(root: Path, folders: Folders) -> Iterator[str]:
+    """Yield what is wrong with the first annotation file, file of boxes and archive."""
     paths = [folder / name for folder, files in folders.items() for name in files[:SHOWN]]
     for file in (path for path in paths if path.suffix.lower() == ".json"):
         shown = file.relative_to(root)
@@ -137,7 +148,7 @@ def _other_tool(file: Path) -> str | None:
 
 
 def _damage(file: Path) -> str | None:
-    """Return what is wrong with a JSON file; `None` where nothing is, or where it is too large to be looked at."""
+    """Return why a JSON file cannot be parsed; `None` for a sound one, and for one that is too large to try."""
     try:
         if file.stat().st_size <= MOST_BYTES:
             parse_json(file)
@@ -169,8 +180,8 @@ def is_archive(name: str) -> bool:
 
 
 def endings_of_masks(images: Sequence[Path], masks: Sequence[Path]) -> list[str]:
-    """Return what the names of masks have more than those of their images, where no mask is called as one image is:
-    `_liver` and `_tumour` of `a_liver.png`, `a_tumour.png` and `a.jpg`."""
+    """Return the suffixes that tell the names of masks from those of their images, the most frequent first: `_liver`
+    and `_tumour` for the masks `a_liver.png` and `a_tumour.png` of the image `a.jpg`."""
     stems = {stem_of(image) for image in images}
     endings: Counter[str] = Counter()
     for mask in masks:
@@ -181,24 +192,23 @@ def endings_of_masks(images: Sequence[Path], masks: Sequence[Path]) -> list[str]
     return [ending for ending, _ in endings.most_common()]
 
 
-def _within_one(root: Path, folders: Folders) -> Iterator[str]:
-    """Yield the endings by which files of one folder may be masks of others there."""
+def _hint_at_suffixes(root: Path, folders: Folders) -> Iterator[str]:
+    """Yield the suffixes by which files of one folder may be masks of other files there."""
     for folder, files in folders.items():
         images = _images(folder, files)
-        if endings := endings_of_masks(images, images):
-            shown = ", ".join(endings[:SHOWN]) + (" ..." if len(endings) > SHOWN else "")
+        if suffixes := endings_of_masks(images, images):
             place = "Files" if folder == root else f"Files in {_name(root, folder)}"
             yield (
-                f"{place} are called as others there with {shown} after it: if these are masks, "
-                "call the one mask of each image a_mask.png of a.png, with a value a class."
+                f"{place} have the name of another file there and {join_first(suffixes, SHOWN)} after it: if these are "
+                "masks, unite those of each image a.png in one file a_mask.png, with one value for each class."
             )
             return
 
 
-def _near(root: Path, folders: Folders) -> Iterator[str]:
+def _hint_at_layouts(root: Path, folders: Folders) -> Iterator[str]:
     """Yield the layouts of which a part is there, with what they lack."""
     paths = [(folder / file).relative_to(root).as_posix() for folder, files in folders.items() for file in files]
-    for layout, parts in LAYOUTS:
+    for layout, parts in PARTS_OF_LAYOUTS:
         missing = [name for name, pattern in parts if not any(re.fullmatch(pattern, path) for path in paths)]
         there = [name for name, _ in parts if name not in missing]
         present = [name for name in there if name != "images/"]
@@ -206,9 +216,8 @@ def _near(root: Path, folders: Folders) -> Iterator[str]:
             yield f"As the layout {layout} it has {', '.join(there)} and lacks {', '.join(missing)}."
 
 
-def _not_images(folders: Folders) -> Iterator[str]:
-    """Yield what kinds of files there may hold images that are not read."""
-    endings = Counter(Path(file).suffix.lower() for files in folders.values() for file in files)
-    unread = [ending for ending in endings if ending in (*VOLUMES, ".heic", ".svg", ".psd")]
-    if unread:
-        yield f"Files that end in {', '.join(sorted(unread))} are not read: save them as PNG or TIFF."
+def _hint_at_endings(folders: Folders) -> Iterator[str]:
+    """Yield the endings of files there that may hold images and are not read."""
+    endings = {Path(file).suffix.lower() for files in folders.values() for file in files}
+    if unread := sorted(endings.intersection(UNREAD_ENDINGS)):
+        yield f"Files that end in {', '.join(unread)} are not read: save them as PNG or TIFF."

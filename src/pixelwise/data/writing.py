@@ -24,7 +24,7 @@ from pixelwise.raster.stack import split_page
 def new_directory(out: Path) -> Iterator[Path]:
     """Yield a temporary directory beside `out`; on success it becomes `out`, on failure it is removed.
 
-    The `write` of a layout writes its files there, so that a directory is never half written.
+    The `write` of a layout writes its files there, so that `out` never holds half a data set.
 
     Parameters
     ----------
@@ -52,18 +52,18 @@ def new_directory(out: Path) -> Iterator[Path]:
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         found = "a file" if out.is_file() else "a directory that is not empty"
         raise OutputError(out, found, "a new or empty directory", "Choose another `out` or empty this one.")
-    place = out.resolve()
-    with output_errors(out), temporary_path(place) as temporary:
+    target = out.resolve()
+    with output_errors(out), temporary_path(target) as temporary:
         temporary.mkdir()
         yield temporary
-        temporary.replace(place)
+        temporary.replace(target)
 
 
 def copy_image(item: Item, folder: Path) -> Path:
     """Copy an item's image, byte for byte, into `folder` under the item's name; return the new path.
 
-    A page of a stack becomes a PNG of its own, gray of 8 or 16 bits as it is stored, anything else of 8 bits. Raises
-    `ImageError` where there is no such image, or a page that cannot be read.
+    A page of a stack becomes a PNG: a gray page of 8 or 16 bits with its values, any other page as 8 bits. Raises
+    `ImageError` where there is no such image, or where the page cannot be read.
     """
     file, _ = split_page(item.image)
     if not os.path.isfile(file):

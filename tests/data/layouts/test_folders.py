@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, ImageError, MaskError, OutputError
 from pixelwise.data import open_dataset
-from pixelwise.data.dataset import Dataset
+from pixelwise.data.dataset import Dataset, Labels
 from pixelwise.data.layouts.folders import open_folders, write_folders
 from pixelwise.data.splits import hash_fraction
 
@@ -249,6 +250,30 @@ def test_what_is_written_is_read_back(save, tmp_path: Path) -> None:
         assert mask.mode == "P"
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["classes.yaml", "train", "val"]
     assert yaml.safe_load((tmp_path / "out" / "classes.yaml").read_text())["classes"] == before.classes.to_dict()
+
+
+def test_ids_beyond_16_bits_are_numbered_anew(save, tmp_path: Path) -> None:
+    save("in/images/a.png")
+    save("in/masks/a.png", MASK)
+    dataset = open_folders(tmp_path / "in")
+    ids = np.zeros((6, 8), np.int32)
+    ids[0, :2] = 65536, 70000
+    labels = Labels(np.zeros((6, 8), np.uint8), ids)
+    write_folders(replace(dataset, read_labels=lambda _: labels), tmp_path / "out")
+    (file,) = (tmp_path / "out").rglob("instances/a.png")
+    with Image.open(file) as stored:
+        assert_array_equal(np.array(stored)[0], [1, 2, 0, 0, 0, 0, 0, 0])
+
+
+def test_more_objects_than_16_bits_can_number_are_an_error(save, tmp_path: Path) -> None:
+    save("in/images/a.png")
+    save("in/masks/a.png", MASK)
+    ids = np.arange(65536, dtype=np.int32).reshape(256, 256) + 1
+    labels = Labels(np.zeros(ids.shape, np.uint8), ids)
+    dataset = replace(open_folders(tmp_path / "in"), read_labels=lambda _: labels)
+    with pytest.raises(DataError, match=r"a\.png: found 65,536 objects; expected 65,535 at most"):
+        write_folders(dataset, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_directory_that_is_not_empty_is_left_alone(save, tmp_path: Path) -> None:

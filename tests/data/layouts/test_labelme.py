@@ -19,9 +19,11 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.check import check
 from pixelwise.data.class_list import write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels
+from pixelwise.data.layouts import labelme
 from pixelwise.data.layouts.coco import is_coco
 from pixelwise.data.layouts.folders import open_folders
 from pixelwise.data.layouts.labelme import is_labelme, open_labelme, write_labelme
+from pixelwise.data.pairing import image_files
 from pixelwise_scenes import write_scenes
 
 HEIGHT, WIDTH = 6, 8
@@ -176,6 +178,23 @@ def test_images_are_where_the_file_says_or_beside_it(write: Write, stated: str |
     Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(root / folder / name)
     ((_, item),) = open_labelme(root).items()
     assert item.image == root / folder / name
+
+
+def test_each_folder_is_listed_once_for_images_that_are_not_where_files_say(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abcd":
+        root = write(shape(), file=f"{name}.json", imagePath="elsewhere.jpg")
+    folders: list[Path] = []
+
+    def list_images(folder: Path) -> list[Path]:
+        folders.append(folder)
+        return image_files(folder)
+
+    monkeypatch.setattr(labelme, "image_files", list_images)
+    images, _ = labelme._images(root, files := sorted(root.glob("*.json")), [{"imagePath": "no.jpg"}] * len(files))
+    assert [image.name for image in images] == ["a.png", "b.png", "c.png", "d.png"]
+    assert folders == [root]
 
 
 def test_old_files_do_not_state_a_size(write: Write) -> None:

@@ -70,6 +70,17 @@ def test_nnunet_that_is_not_in_two_dimensions_is_refused(save, tmp_path: Path) -
         open_dataset(tmp_path)
 
 
+@pytest.mark.parametrize("labels", [{"sky": 0, "a": 1, "b": 1}, {"0": "sky", "1": "a", "2": "a"}])
+def test_nnunet_labels_of_one_value_or_one_name_are_an_error(save, tmp_path: Path, labels: dict[str, object]) -> None:
+    save("imagesTr/a_0000.png")
+    save("labelsTr/a.png", HALVES)
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    with pytest.raises(
+        DataError, match=r"dataset\.json: found a file that cannot be read \(two labels of one value or"
+    ):
+        open_dataset(tmp_path)
+
+
 def test_cell_tracking_challenge_prefers_the_truth_of_all_cells(save, tmp_path: Path) -> None:
     ids = np.array([[0, 3, 3, 0, 700, 700, 0, 0]] * 6, np.uint16)
     for sequence in ("01", "02"):
@@ -220,6 +231,19 @@ def test_panoptic_segments_that_make_no_sense_cost_their_image(save, tmp_path: P
         read(open_dataset(tmp_path))
     panoptic(save, tmp_path, "train", iscrowd=1)
     assert_array_equal(read(open_dataset(tmp_path))["a"].label_map, [[255] * 6 + [1, 1]] * 6)
+
+
+def test_panoptic_annotations_without_an_image_id_do_not_get_an_image_without_an_id(save, tmp_path: Path) -> None:
+    panoptic(save, tmp_path, "train")
+    file = tmp_path / "annotations/panoptic_train2017.json"
+    content = json.loads(file.read_text())
+    content["images"].append({"file_name": "b.png"})
+    content["annotations"].append({"file_name": "b.png", "segments_info": []})
+    file.write_text(json.dumps(content))
+    data = open_dataset(tmp_path)
+    assert [item.name for _, item in data.items()] == ["a"]
+    (problem,) = [problem for problem in data.problems if problem.kind == "bad_annotation"]
+    assert "found annotation 2" in problem.message
 
 
 def test_panoptic_files_beside_instances_are_passed_over(save, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_what_is_missing(sunrgbd: Path) -> None:
     assert open_dataset(sunrgbd).stray_masks == (sunrgbd / LABELS / "img-005052.png",)
     for number in (5051, 5052, 5053, 10335):
         (sunrgbd / LABELS / f"img-{number:06d}.png").unlink(missing_ok=True)
-    with pytest.raises(DataError, match="found labels 1 to 5050, none of them a photo's"):
+    with pytest.raises(DataError, match="found labels 1 to 5050, none of them of a photo"):
         open_dataset(sunrgbd)
     shutil.rmtree(sunrgbd / LABELS)
     with pytest.raises(DataError, match=r"found photos without labels.*sunrgbd_train_test_labels\.tar\.gz"):

@@ -1,4 +1,4 @@
-"""The table of data set layouts. Each has one file, with how it is recognised, read and written."""
+"""The table of data set layouts. Each layout is one file, which recognises, reads and writes it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ LAYOUTS: Registry[Layout] = Registry(
         "pets": "pixelwise.data.layouts.pets:LAYOUT",
         "loveda": "pixelwise.data.layouts.loveda:LAYOUT",
         "panoptic": "pixelwise.data.layouts.panoptic:LAYOUT",
-        # COCO's files may lie beside those of the three above, as a copy that says less.
+        # A copy in COCO's format, which says less, may lie beside the files of the layouts above.
         "coco": "pixelwise.data.layouts.coco:LAYOUT",
-        # Ultralytics lays these beside COCO's, as a copy that says less.
+        # A copy in YOLO's format, which says less, may lie beside COCO's files.
         "yolo": "pixelwise.data.layouts.yolo:LAYOUT",
         "cvat": "pixelwise.data.layouts.cvat:LAYOUT",
         "labelme": "pixelwise.data.layouts.labelme:LAYOUT",
@@ -33,7 +33,7 @@ LAYOUTS: Registry[Layout] = Registry(
     },
     Requirement("a `pixelwise.data.layout.Layout`", lambda thing: isinstance(thing, Layout)),
 )
-"""Every layout by its name, in the order in which they are tried; see `pixelwise.data.recognition`."""
+"""Every layout by its name, in the order in which `pixelwise.data.recognition` tries them."""
 
 FALLBACK = "folders"
 """The layout of directories that no other layout recognises."""

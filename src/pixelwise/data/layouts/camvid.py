@@ -1,8 +1,8 @@
 """CamVid as SegNet's authors distribute it.
 
 Badrinarayanan, Kendall, Cipolla: SegNet, PAMI 2017, arXiv:1511.00561; data of Brostow et al., Pattern Recognition
-Letters 2009. `train/`, `val/` and `test/` hold 480x360 PNGs, `trainannot/` ... their masks: 0..10, and 11 = void.
-`train.txt` ... list pairs of paths, of which the last two parts count.
+Letters 2009. `train/`, `val/` and `test/` hold PNGs of 480x360 pixels (width x height), `trainannot/` ... their masks:
+0..10, and 11 = void. Each line of `train.txt` ... names an image and its mask; the last two parts of each path count.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ EXPECTED = "train/ with trainannot/ (and val/, valannot/, test/, testannot/), no
 
 
 def is_camvid(root: Path) -> bool:
-    """Return whether `root` holds CamVid's folders and no class list that says it is something else."""
-    listed = any((root / name).is_file() for name in CLASS_LISTS)
-    return not listed and any((root / split).is_dir() and (root / f"{split}annot").is_dir() for split in SPLITS)
+    """Return whether `root` holds CamVid's folders and no class list, which would say that it is something else."""
+    has_list = any((root / name).is_file() for name in CLASS_LISTS)
+    return not has_list and any((root / split).is_dir() and (root / f"{split}annot").is_dir() for split in SPLITS)
 
 
 def open_camvid(root: Path, images_root: Path | None = None) -> Dataset:
@@ -66,8 +66,8 @@ def open_camvid(root: Path, images_root: Path | None = None) -> Dataset:
     used = {item.mask for _, item in items}
     folders = [] if lists else [root / f"{split}annot" for split in SPLITS]
     strays = tuple(f for folder in folders if folder.is_dir() for f in image_files(folder) if f not in used)
-    masked = _has_mask_of_images(root) if lists else {}
-    problems = tuple(report_unlisted(root, masked, (item.image for _, item in items)))
+    has_mask = _images_with_masks(root) if lists else {}
+    problems = tuple(report_unlisted(root, has_mask, (item.image for _, item in items)))
     values = {**{i: i for i in range(CLASSES.num_classes)}, VOID: IGNORE_INDEX}
     encoding = MaskEncoding(CLASSES, values, why="the classes of CamVid", why_no_label="void of CamVid")
     read_labels = labels_from_files(encoding.read)
@@ -102,13 +102,13 @@ def _items_in_lists(root: Path, lists: dict[str, list[str]]) -> Iterator[tuple[s
     for split, lines in lists.items():
         for line in lines:
             pairs = [(_place(root, left), _place(root, right)) for left, right in divisions(line)]
-            there = [(image, mask) for image, mask in pairs if os.path.isfile(image) and os.path.isfile(mask)]
-            if not pairs or (len(pairs) > 1 and not there):
+            existing = [(image, mask) for image, mask in pairs if os.path.isfile(image) and os.path.isfile(mask)]
+            if not pairs or (len(pairs) > 1 and not existing):
                 found = f"the line {format_value(line)} for {split}"
                 found += ", no part of which is an image that is there" if pairs else ""
                 remedy = "Correct the list, or pass `format='folders'`."
                 raise DataError(root, found, "an image's path and its mask's", remedy)
-            image, mask = (there or pairs)[0]
+            image, mask = (existing or pairs)[0]
             yield split, Item(image.stem, image, mask if os.path.isfile(mask) else None)
 
 
@@ -116,8 +116,8 @@ def _place(root: Path, path: str) -> Path:
     return root.joinpath(*(parts_of(path)[-2:] or ["_"]))
 
 
-def _has_mask_of_images(root: Path) -> dict[Path, bool]:
-    """Return the images of all splits, and whether each has a mask."""
+def _images_with_masks(root: Path) -> dict[Path, bool]:
+    """Return the images of all splits, each with whether it has a mask."""
     folders = [root / split for split in SPLITS if (root / split).is_dir()]
     images = (image for folder in folders for image in image_files(folder))
     return {image: (root / f"{image.parent.name}annot" / f"{image.stem}.png").is_file() for image in images}

@@ -8,12 +8,12 @@ public scripts, whose table of labels and evaluation this follows.
     gtFine/train/aachen/aachen_000000_000019_gtFine_instanceIds.png    16 bits: label id * 1000 + number, or label id
     leftImg8bit/val/ ...    gtFine/val/ ...    leftImg8bit/test/ ...    gtFine/test/ ...
 
-The 19 classes of the evaluation count; every other id, and 255, is a pixel without a label, and an object of such a
-class (caravan, trailer) is none. An instance id below 1000 is no single object: a class without objects, or a group of
-them that could not be told apart, such as parked bicycles; such pixels have their class, as in the official evaluation
-of pixels, and no object. Where `_labelIds.png` is missing, `_labelTrainIds.png` (0..18, 255) is read. `gtCoarse` is
-read where there is no `gtFine`, and `train_extra` with it as a part of train. The public ground truth of the test set
-holds nothing but borders and the car's own bonnet: a test folder like that has nothing to measure and is no split.
+The classes are the 19 that are evaluated. Pixels of every other id, and of 255, have no label, and their objects
+(caravan, trailer) are no objects. An instance id below 1000 is no single object, but a class without objects or a group
+that could not be told apart, such as parked bicycles: its pixels have their class, as in the official evaluation of
+pixels, and belong to no object. Where `_labelIds.png` is missing, `_labelTrainIds.png` (0..18, 255) is read. `gtCoarse`
+is read where there is no `gtFine`, with `train_extra` as a part of train. The public ground truth of the test set
+labels nothing but borders and the car's own bonnet: a test folder like that has nothing to measure and is no split.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, ImageError, MaskError
+from pixelwise.core.text import quantity
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.layout import Layout
 from pixelwise.data.masks.encoding import OF_LAYOUT, Int32, MaskEncoding, UInt8, read_instance_map
@@ -73,20 +74,21 @@ ENCODINGS = {
         CLASSES, {**{index: index for index in range(CLASSES.num_classes)}, 255: IGNORE_INDEX}, remedy=OF_LAYOUT
     ),
 }
-"""How masks are read, by the end of their stems; of two for an image the first counts."""
+"""How masks are read, by the end of their stems; where an image has both kinds, the first is read."""
 OBJECTS = 1000
-"""As many objects of a class can one image have; from this number on an instance id is that of an object."""
+"""Largest number of objects of one class in an image. An instance id of at least this number is that of an object."""
 _LABELS = np.array([CLASS_OF[label_id] for label_id in range(34)], np.int16)
 _CLASS_OF_INSTANCE = np.concatenate(
     [_LABELS, np.full(OBJECTS - len(_LABELS), -1, np.int16), np.repeat(_LABELS[1:], OBJECTS), np.full(1, -1, np.int16)]
 )
-"""Class index, or `IGNORE_INDEX`, of an instance id; -1 of one that names no label, and of all beyond."""
+"""Class index, or `IGNORE_INDEX`, of each instance id; -1 for an id that names no label. The last entry, -1, stands for
+all higher ids."""
 
 IMAGES, FINE, COARSE = "leftImg8bit", "gtFine", "gtCoarse"
 FOLDERS = {"train": "train", "train_extra": "train", "val": "val", "test": "test"}
 """The split of each folder of images."""
-LOOKED_AT = 16
-"""Masks of a test folder that are looked at for a label, evenly spread."""
+SAMPLE = 16
+"""Masks of a test folder, evenly spread, that are searched for a labelled pixel."""
 EXPECTED = f"{IMAGES}/ and {FINE}/ (or {COARSE}/), in both train/, val/ ... with a folder for each city"
 
 _OF_CITY = re.compile(r"([^_]+)_\d+_\d+")
@@ -100,8 +102,8 @@ def is_cityscapes(root: Path) -> bool:
 def open_cityscapes(root: Path, images_root: Path | None = None) -> Dataset:
     """Read Cityscapes, or other data in its layout with its ids.
 
-    Raises `DataError` where no image has its label ids, an image's name does not end in `_leftImg8bit` or two are of
-    one name.
+    Raises `DataError` where no image has its label ids, where an image's name does not end in `_leftImg8bit`, and where
+    two images have one name.
     """
     if not is_cityscapes(root):
         raise DataError(root, "other files", EXPECTED, f"Pass the directory that holds {IMAGES}/.")
@@ -125,8 +127,8 @@ def open_cityscapes(root: Path, images_root: Path | None = None) -> Dataset:
 def read_labels(item: Item) -> Labels:
     """Return an item's label map, and its objects, numbered 1..n in the order of their ids.
 
-    Pixels whose two ids name different classes are told in a remark. Raises `ImageError` and `MaskError` as
-    `MaskEncoding.read` and `read_instance_map` do, and `MaskError` for an instance id of no label.
+    A remark counts the pixels whose label id and instance id name different classes. Raises `ImageError` and
+    `MaskError` as `MaskEncoding.read` and `read_instance_map` do, and `MaskError` for an instance id of no label.
     """
     mask = mask_of(item)
     label_map = _encoding_of(mask).read(mask)
@@ -143,7 +145,7 @@ def read_labels(item: Item) -> Labels:
     objects, _ = renumber(np.where((ids >= OBJECTS) & (class_map != IGNORE_INDEX), ids, 0))
     if label_map.shape != ids.shape or not (differ := int((class_map != label_map).sum())):
         return Labels(label_map, objects)
-    found = f"found {differ:,} pixel{'s' if differ > 1 else ''} whose class is another in {item.instances.name}"
+    found = f"found {quantity(differ, 'pixel')} whose class is another in {item.instances.name}"
     return Labels(label_map, objects, (f"{found}; expected the same in both files. The class in {mask.name} counts.",))
 
 
@@ -154,10 +156,10 @@ def _encoding_of(mask: Path) -> MaskEncoding:
 def write_cityscapes(dataset: Dataset, out: Path) -> None:
     """Write label ids and, where there are objects, instance ids, as `gtFine`; images are copied byte for byte.
 
-    A name such as `aachen_000000_000019` goes to the folder of its city, any other to one called after the split.
-    What has no label becomes `unlabeled`. Objects of classes that have none in Cityscapes are numbered in the same
-    way; its own tools pass over them. Not held: names and colours of the user's own, and objects without one labelled
-    pixel. Raises `DataError` for classes that are none of Cityscapes' and for more than 1000 objects of a class in an
+    An image named like `aachen_000000_000019` goes to the folder of its city, any other to a folder named after the
+    split. Pixels without a label become `unlabeled`. Objects of classes that have no objects in Cityscapes are numbered
+    too; its own tools pass over them. Other names and colours of the classes, and objects without a labelled pixel, are
+    lost. Raises `DataError` for classes that are none of Cityscapes' and for more than 1000 objects of a class in an
     image, and what `write_folders` raises.
     """
     if others := [name for name in dataset.classes.names if name not in CLASSES.names]:
@@ -214,7 +216,7 @@ def _items(root: Path, folder: str, truth: str) -> tuple[list[Item], list[Path]]
 
 
 def _in_cities(folder: Path) -> list[Path]:
-    """Return the image files of a folder and of those in it."""
+    """Return the image files of a folder and of the folders in it."""
     if not folder.is_dir():
         return []
     cities = sorted(inner for inner in folder.iterdir() if inner.is_dir())
@@ -223,11 +225,11 @@ def _in_cities(folder: Path) -> list[Path]:
 
 def _are_labelled(items: Sequence[Item]) -> bool:
     masked = [item for item in items if item.mask]
-    return any(_has_label(item) for item in masked[:: max(1, len(masked) // LOOKED_AT)])
+    return any(_has_label(item) for item in masked[:: max(1, len(masked) // SAMPLE)])
 
 
 def _has_label(item: Item) -> bool:
-    """Return whether a pixel has a class, or the mask cannot be read, which is for others to tell."""
+    """Return whether a pixel has a class; also true for a mask that cannot be read, which `check` reports."""
     try:
         return bool(counted_pixels(read_labels(replace(item, instances=None)).label_map).any())
     except (ImageError, MaskError):

@@ -1,12 +1,15 @@
 """COCO: JSON files of images, categories and annotated objects.
 
-Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, arXiv:1405.0312. A file is called by its split, as
-`annotations/instances_train2017.json`, `val.json` or `train/_annotations.coco.json`; one file alone is split by the
-hash of its images' names. Beside `instances_*.json` other files are passed over, and so are captions, keypoints and
-lists of images beside files of objects. Outlines of an object lie one in another where it has holes, or it comes as
-runs, plain or compressed. What is no object is background, class 0, and so is a category of that name; the others
-follow in the order of their ids, which may have gaps and are compared as numbers. The empty category above all others
-that Roboflow writes is none. Where objects overlap see `rasterize`.
+Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, arXiv:1405.0312.
+
+The name of a file, or of its folder, tells its split: `annotations/instances_train2017.json`, `val.json`,
+`train/_annotations.coco.json`. A single file is split by the hash of its images' names. Files beside
+`instances_*.json` are passed over, and so are captions, keypoints and lists of images beside files of objects.
+
+An object has outlines, which lie one in another where it has holes, or runs, plain or compressed. Class 0 is
+background: every pixel outside of objects, and a category of that name. The other categories follow in the order of
+their ids, which may have gaps and are compared as numbers. Roboflow's empty category above all others is no class.
+Where objects overlap see `rasterize`.
 
 `iscrowd: 1` marks a region of many objects, which has no label. CVAT writes it on every mask drawn with the brush: a
 class whose annotations all have it is read as objects, unless they have `ignore: 1` too, which always means no label.
@@ -61,23 +64,24 @@ _SPLIT_NAMES = tuple(name for names in SPLITS.values() for name in names)
 FOLDERS = ("", "annotations", *_SPLIT_NAMES, *(f"annotations/{name}" for name in _SPLIT_NAMES))
 """Where annotation files are looked for."""
 OFFICIAL = "instances"
-"""What the official files of objects begin with."""
+"""The beginning of the names of the official files of objects."""
 OTHER_TOOLS = ("shapes", "imagePath", "imageData", "shape_attributes")
-"""Keys of labelme's and VIA's files, of which there is one an image."""
+"""Keys of labelme's and VIA's files, of which each image may have one."""
 NO_PARENT = ("", "none")
+"""Supercategories that mean that a category has none."""
 _WORD = re.compile(r"[a-z]+")
 
 
 def is_coco(root: Path) -> bool:
-    """Return whether a JSON file in `root` has the keys of COCO's, and lists something else than panoptic segments."""
+    """Return whether a JSON file in `root` has the keys of COCO's files and does not list panoptic segments."""
     return any(not keys_in(file, ("segments_info",)) for file in annotation_files(root))
 
 
 def open_coco(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the annotation files in `root`.
 
-    Raises `DataError` where there is none, for one that is none of COCO's, and for categories that differ between
-    files or have one id. A fault in an annotation costs its image, where that is read.
+    Raises `DataError` where there is none, for a file that is none of COCO's, and for categories that differ between
+    files or share an id. A wrong annotation is an error of its image, raised where the image's labels are read.
     """
     paths = annotation_files(root)
     if not paths:
@@ -115,9 +119,10 @@ def open_coco(root: Path, images_root: Path | None = None) -> Dataset:
 def write_coco(dataset: Dataset, out: Path) -> None:
     """Write `annotations/instances_SPLIT.json` and `images/SPLIT/`; images are copied byte for byte.
 
-    Objects become runs, which keep every pixel, and what has no label a crowd to ignore; without instance maps the
-    connected regions of each class are the objects. The first class is taken for background and what no object covers
-    is not kept. Raises `DataError` for data with one class alone, and what `Dataset.read_labels` raises.
+    Objects become runs, which keep every pixel, and pixels without a label become a crowd to ignore. Without instance
+    maps the connected regions of each class are the objects. The first class becomes background; pixels of other
+    classes that no object covers are lost. Raises `DataError` for data with a single class, and what
+    `Dataset.read_labels` raises.
     """
     categories = [{"id": index, "name": name} for index, name in enumerate(dataset.classes.names) if index]
     if not categories:
@@ -193,7 +198,7 @@ def annotation_files(root: Path) -> list[Path]:
 
 
 def _has_keys(file: Path) -> bool:
-    """Tell by the keys; a file of one image may hold that image, and is not searched to its end."""
+    """Return whether a file has COCO's keys. One of another tool, which may be long, is not searched to its end."""
     if first_key(file, (*KEYS, *OTHER_TOOLS)) not in KEYS or not keys_in(file, KEYS[:1]):
         return False
     return any(keys_in(file, (key,)) for key in KEYS[1:])
@@ -230,7 +235,7 @@ def _read(root: Path, paths: list[Path]) -> tuple[list[AnnotationFile], list[Pro
             path,
             "passed_over",
             f"found {task}; {expected}, which {files[0].path.name} lists. The file was not read; move it elsewhere, "
-            f"or move the others there to have it read.",
+            "or move the other files elsewhere to have it read.",
         )
         for path, task in tasks.items()
     ]
@@ -250,8 +255,8 @@ def _classes(file: AnnotationFile, files: Iterable[AnnotationFile]) -> ClassMap:
 
 
 def _roots(file: AnnotationFile, files: Iterable[AnnotationFile]) -> set[Id]:
-    """Return the categories that only stand above the others: no annotation has them, in any file."""
-    own_ids = file.used()
+    """Return the categories that only group others: no annotation has them, in any file."""
+    used_ids = file.used()
     used = {other.categories[category].name for other in files for category in other.used()}
     named = Counter(entry.name for entry in file.categories.values())
     parents = Counter(entry.supercategory for entry in file.categories.values())
@@ -259,7 +264,7 @@ def _roots(file: AnnotationFile, files: Iterable[AnnotationFile]) -> set[Id]:
         category
         for category, entry in file.categories.items()
         if entry.supercategory.lower() in NO_PARENT
-        and category not in own_ids
+        and category not in used_ids
         and (entry.name not in used or named[entry.name] > 1)
         and (parents[entry.name] or not entry.name or named[entry.name] > 1)
         and len(file.categories) > 1
@@ -276,7 +281,7 @@ def _report_roots(files: list[AnnotationFile]) -> Iterator[Problem]:
 
 
 def _crowds(files: list[AnnotationFile], names: tuple[str, ...]) -> tuple[frozenset[str], list[Problem]]:
-    """Return the classes whose crowds have no label, and what to say about crowds."""
+    """Return the classes whose crowds have no label, and remarks on how the crowds of each class are read."""
     totals: Counter[str] = Counter()
     crowds: Counter[str] = Counter()
     ignored: Counter[str] = Counter()
@@ -317,7 +322,7 @@ def _places(root: Path, file: AnnotationFile, finder: FileFinder) -> tuple[list[
 
 
 def split_of(root: Path, path: Path) -> str | None:
-    """Return the split that the name of a file, or of the folders above it, says."""
+    """Return the split that a file's name or one of its folders names, `None` where none does."""
     words = set(_WORD.findall(f"{path.relative_to(root).parent} {path.stem}".lower()))
     return next((split for split, names in SPLITS.items() if words & set(names)), None)
 

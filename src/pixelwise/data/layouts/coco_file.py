@@ -1,7 +1,7 @@
-"""One annotation file of COCO's: its images, categories and annotations, each taken as far as it makes sense.
+"""One annotation file of COCO's: its images, categories and annotations.
 
-What is wrong with the file as a whole, or with its categories, is a `DataError`. What is wrong with an annotation costs
-its image: it is raised where that image's labels are read. What belongs to no image is a `Problem` of the file.
+A fault of the file as a whole, or of its categories, is a `DataError`. A fault of an annotation is a `MaskError`, which
+is raised when the labels of its image are read. A fault that concerns no image is a `Problem` of the file.
 """
 
 from __future__ import annotations
@@ -31,18 +31,24 @@ OTHER_TASKS = {
     "panoptic": "panoptic segments; `format='panoptic'` reads them",
     "stuff": "stuff categories",
 }
-"""What the official files hold beside `instances_*.json`, by the beginning of their names."""
+"""What the official files other than `instances_*.json` hold, by the beginning of their names."""
 
 
 @dataclass(frozen=True)
 class Category:
+    """A category of a file; `supercategory` is empty where it has none."""
+
     name: str
     supercategory: str
 
 
 @dataclass
 class ListedImage:
-    """An image of the file, with its annotations by number and what is wrong with them."""
+    """An image of the file.
+
+    annotations: for each its name in messages, the id of its category, and its fields. faults: for each what was found,
+    what was expected, and the remedy.
+    """
 
     name: str
     height: Any
@@ -85,7 +91,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def other_task(content: dict[str, Any]) -> str | None:
-    """Return what a file holds that lists no objects, by its content; `None` for one that does."""
+    """Return what a file that lists no objects holds instead, by its content; `None` for one that lists objects."""
     annotations = content.get("annotations")
     some = [entry for entry in annotations if isinstance(entry, dict)] if isinstance(annotations, list) else []
     if some and all("segments_info" in entry for entry in some):
@@ -98,7 +104,8 @@ def other_task(content: dict[str, Any]) -> str | None:
 
 
 def read_file(path: Path, content: dict[str, Any]) -> AnnotationFile:
-    """Take a file's content apart; raise `DataError` for lists that are missing and categories that make no sense."""
+    """Return the images, categories and annotations in a file's content; raise `DataError` for lists that are missing
+    and categories that make no sense."""
     for key in KEYS:
         if not isinstance(content.get(key), list):
             raise DataError(path, f"no list of {key}", EXPECTED, "Export the annotations again.")
@@ -110,7 +117,7 @@ def read_file(path: Path, content: dict[str, Any]) -> AnnotationFile:
 
 
 def parse_annotation(path: Path, name: str, class_index: int, entry: dict[str, Any], *, crowd: bool) -> AnnotatedObject:
-    """Return an annotation as an object to paint; raise `MaskError` for one without an outline that makes sense."""
+    """Return an annotation as an object to rasterize; raise `MaskError` for one without an outline that makes sense."""
     shape = entry.get("segmentation")
     if isinstance(shape, dict) and isinstance(shape.get("counts"), str | list):
         return AnnotatedObject(name, class_index, runs=shape["counts"], crowd=crowd)

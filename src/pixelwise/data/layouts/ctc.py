@@ -6,9 +6,9 @@ doi:10.1038/s41592-023-01879-y.
     DATA/
       01/t000.tif        01_ST/SEG/man_seg000.tif        01_GT/SEG/man_seg000.tif        02/ ...
 
-`_ST`, the silver truth, marks every cell of every frame; `_GT`, the gold truth, was drawn by hand, in some sequences of
-some cells alone, and is read where there is no `_ST`. Frames that neither marks are no part of the data. Neighbouring
-frames look alike: the last of several sequences is `val`, and of one alone the last fifth of its frames.
+`_ST`, the silver truth, marks every cell of every frame. `_GT`, the gold truth, was drawn by hand, in some sequences
+for some of the cells only; it is read where there is no `_ST`. Frames that the truth does not mark are not read.
+Neighbouring frames look alike, so `val` is the last of several sequences, or the last fifth of a single one.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from pixelwise.data.splits import group_by_split
 from pixelwise.raster.image import page_count
 
 TRUTHS = ("ST", "GT")
-"""In the order in which they count."""
+"""The kinds of truth; the first that is there is read."""
 HELD_OUT = 5
-"""Of a single sequence every n-th frame is held out."""
+"""One in this many frames of a single sequence is held out."""
 EXPECTED = "01/t000.tif with 01_ST/SEG/man_seg000.tif or 01_GT/SEG/man_seg000.tif"
 _SEQUENCE = re.compile(r"\d\d")
 _NUMBER = re.compile(r"(\d+)$")
@@ -56,20 +56,20 @@ def open_ctc(root: Path, images_root: Path | None = None) -> Dataset:
                 message = f"{found}; expected a file man_seg for each. These frames were not read; add their files."
                 problems.append(Problem(sequence, "passed_over", message))
             if name == "GT":
-                found = f"found the gold truth {sequence.name}_GT/ alone, which in some sequences marks some cells only"
                 message = (
-                    f"{found}; expected {sequence.name}_ST/, which marks all. Cells without a mark count as background."
+                    f"found the gold truth {sequence.name}_GT/ alone, which in some sequences marks only some of the "
+                    f"cells; expected {sequence.name}_ST/, which marks all. Cells without a mark count as background."
                 )
                 problems.append(Problem(folder, "assumed", message))
     if not any(by_sequence.values()):
         raise DataError(root, "no frame with a file man_seg", EXPECTED, "Check the path.")
-    numbered = [(name, items) for name, items in by_sequence.items() if items]
+    sequences = [(name, items) for name, items in by_sequence.items() if items]
     pairs: list[tuple[str, Item]] = []
-    for name, items in numbered:
-        first = 0 if name == numbered[-1][0] else len(items)
-        if len(numbered) == 1:
-            first = len(items) - len(items) // HELD_OUT
-        pairs += [("train" if place < first else "val", item) for place, item in enumerate(items)]
+    for name, items in sequences:
+        first_of_val = 0 if name == sequences[-1][0] else len(items)
+        if len(sequences) == 1:
+            first_of_val = len(items) - len(items) // HELD_OUT
+        pairs += [("train" if place < first_of_val else "val", item) for place, item in enumerate(items)]
     return Dataset(root, "ctc", OBJECT_CLASSES, group_by_split(pairs), _read_labels, problems=tuple(problems))
 
 
@@ -89,7 +89,7 @@ def _truths(sequence: Path) -> dict[str, Path]:
 
 
 def _items(sequence: Path, folder: Path) -> tuple[list[Item], int]:
-    """Return the frames that the folder marks, and how many others there are."""
+    """Return the frames that have a file in the folder of the truth, and the number of the others."""
     masks = {int(number[1]): file for file in image_files(folder) if (number := _NUMBER.search(file.stem))}
     frames = [(int(number[1]), file) for file in image_files(sequence) if (number := _NUMBER.search(file.stem))]
     if frames and page_count(frames[0][1]) > 1:

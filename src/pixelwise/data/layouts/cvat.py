@@ -1,17 +1,18 @@
 """CVAT for images 1.1: one XML file of labels, images, and the shapes that were drawn on them.
 
-https://docs.cvat.ai/docs/other/xml_format says what is in it.
+The format is described at https://docs.cvat.ai/docs/other/xml_format.
 
     DATA/
       annotations.xml         or one each in train/, val/ and test/
       images/a.jpg            images/SUBSET/a.jpg for images of a subset, or beside annotations.xml
 
-Polygons, boxes, ellipses (both may be turned) and masks are read. A mask is runs of zeros and ones in turn, row by row
-within its box. Shapes of one label and one group_id are parts of one object, of which a box among them is no part but
-the frame. Polylines, points, cuboids and skeletons are no regions: a remark tells them; tags are of the whole image and
-not read. Of overlapping objects the one of the higher z_order is in front; where that is the same see `rasterize`. What
-the labels `background` and `ignore` mean is told in `annotations`; the others are classes in the file's order, in its
-colours. An image's split is its subset's, its file's, its folder's or, if none says one, by the hash of its name.
+Polygons, boxes, ellipses and masks are read; boxes and ellipses may be rotated. A mask is runs of zeros and ones in
+turn, row by row within its box. Shapes of one label and one group_id are parts of one object; a box among them only
+frames it. Polylines, points, cuboids and skeletons are no regions and left out, with a remark; tags, which label the
+whole image, are not read. Of overlapping objects the one with the higher z_order is in front; for equal ones see
+`rasterize`. For the labels `background` and `ignore` see `shapes.annotations`; the others are classes, in the order and
+the colours of the file. An image's split is that of its subset, its file or its folder, the first that names one, else
+it is drawn by the hash of its name.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from pixelwise.data.writing import copy_image, new_directory
 FILE = "annotations.xml"
 FOLDERS = ("", *(name for names in SPLITS.values() for name in names))
 LABEL_TYPES = ("any", "bbox", "rectangle", *REGIONS)
-"""Of labels that regions may have."""
+"""The types of labels that regions may have."""
 NO_LABEL = "ignore"
 EXPECTED = "annotations.xml as CVAT for images 1.1 writes it"
 REMEDY = "Export the annotations again, as CVAT for images 1.1."
@@ -57,7 +58,7 @@ def is_cvat(root: Path) -> bool:
 
 
 def open_cvat(root: Path, images_root: Path | None = None) -> Dataset:
-    """Read the annotation files in `root`; what is wrong with a shape is told where it is read.
+    """Read the annotation files in `root`. A wrong shape is an error of its image, raised where its labels are read.
 
     Raises `DataError` where there is no such file, for one that is damaged, has a DOCTYPE, no images (a video's has
     tracks) or no labels, for labels that differ between files, and for images of one name.
@@ -105,10 +106,10 @@ def write_cvat(dataset: Dataset, out: Path) -> None:
     """Write `annotations.xml` and `images/SPLIT/`; images are copied byte for byte.
 
     Each object becomes one mask, since CVAT's polygons have neither holes nor several parts; reading gives the same
-    pixels, and its brush corrects them. What has no label becomes a mask labelled `ignore`, in objects too. An object
-    has one class, that of most of its pixels; the first class is taken for background, and what no object covers is not
-    kept. Raises `DataError` for data with one class alone or with classes named as what is none,
-    and what `Dataset.read_labels` raises.
+    pixels, and CVAT's brush can correct them. Pixels without a label, inside objects too, become a mask labelled
+    `ignore`. An object has one class, that of most of its pixels. The first class becomes background; pixels of other
+    classes that no object covers are lost. Raises `DataError` as `writable_classes`, and what `Dataset.read_labels`
+    raises.
     """
     classes = writable_classes(dataset)
     content = ElementTree.Element("annotations")
@@ -160,7 +161,7 @@ def _is_cvats(path: Path) -> bool:
 
 
 def _content(path: Path, problems: list[Problem]) -> ElementTree.Element:
-    """Return what a file holds, less the images without a usable name, of which a problem is told."""
+    """Return what a file holds, without the images that have no usable name; `problems` gets a remark on each."""
     try:
         content = xml_root(read_text(path))
     except (OSError, ValueError) as error:
@@ -183,7 +184,7 @@ def _content(path: Path, problems: list[Problem]) -> ElementTree.Element:
 
 
 def _classes(path: Path, content: ElementTree.Element) -> ClassMap:
-    """Return the classes of the labels that regions can have; parts of skeletons and tags are none."""
+    """Return the classes: the labels that regions can have, not those of tags and parts of skeletons."""
     entries: dict[str, dict[str, Any]] = {}
     for label in content.iterfind("meta/*/labels/label"):
         name, kind, color = (label.findtext(key) or "" for key in ("name", "type", "color"))
@@ -197,13 +198,11 @@ def _classes(path: Path, content: ElementTree.Element) -> ClassMap:
 
 def _item(root: Path, file: Path, image: ElementTree.Element, place: Path) -> tuple[str | None, Item]:
     name, subset = _path(image, "name"), _path(image, "subset")
-    named_splits = [
-        _split_of_word(word) for word in (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])
-    ]
-    own_name = name if _split_of_word(subset) or not subset else f"{subset}/{name}"
-    stem = str(Path(own_name).with_suffix("")).replace("/", "_")
+    words = (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])
+    split = next((split for word in words if (split := _split_of_word(word))), None)
+    item_name = name if _split_of_word(subset) or not subset else f"{subset}/{name}"
+    stem = str(Path(item_name).with_suffix("")).replace("/", "_")
     entry = "/".join(part for part in (subset, name) if part)
-    split = next((split for split in named_splits if split), None)
     return split, Item(stem, place, file, file, entry=entry)
 
 

@@ -1,6 +1,6 @@
 """The shapes in CVAT's XML files: their outlines, and the masks that are written.
 
-https://docs.cvat.ai/docs/other/xml_format. A mask's runs go row by row within its box, the first is of zeros.
+https://docs.cvat.ai/docs/other/xml_format. The runs of a mask go row by row within its box, beginning with zeros.
 """
 
 from __future__ import annotations

@@ -6,12 +6,12 @@ doi:10.1038/s41592-019-0612-7.
     stage1_train/ID/images/ID.png      one image
     stage1_train/ID/masks/ANY.png      one object each, of the image's size: 0, and 255 (or 1) on the object
 
-The ID folders may also lie in `train/`, `val/` and `test/`, or directly in the root. Where they lie in `stage1_train`
-or the root alone, the hash of each ID splits them; a test folder without masks, as Kaggle's, is no split. An image
-without a masks folder is not labelled; one with an empty masks folder has no object. What is in no mask is background.
-Where objects overlap see `rasterize`, which also tells masks without a pixel. Soft edges between 0 and 255 are divided
-in the middle, and told; masks of another size, in colours or of other values are errors. `stage1_train_labels.csv` and
-the like are not read.
+The ID folders may also lie in `train/`, `val/` and `test/`, or directly in the root. Where all of them lie in
+`stage1_train` or in the root, they are split by the hash of each ID. A test folder without masks, such as Kaggle's, is
+no split. An image without a masks folder is not labelled; one with an empty masks folder has no object. Pixels in no
+mask are background. Where objects overlap, or a mask has no pixel, see `rasterize`. Soft edges between 0 and 255 are
+divided in the middle, with a remark; masks of another size, in colours or with other values are errors.
+`stage1_train_labels.csv` and the like are not read.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.core.errors import DataError, MaskError
+from pixelwise.core.text import join_first, quantity
 from pixelwise.data.class_list import read_object_classes, write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.exif_orientation import annotation_size
@@ -38,19 +39,19 @@ from pixelwise.instances.objects import Piece, renumber
 from pixelwise.raster.image import image_size, read_values, write_png
 
 IMAGES, MASKS = "images", "masks"
-KAGGLES = {"stage1_train": "train", "stage1_test": "test"}
+KAGGLE_FOLDERS = {"stage1_train": "train", "stage1_test": "test"}
 PLACES: dict[str, str | None] = {
     "": None,
-    **KAGGLES,
+    **KAGGLE_FOLDERS,
     **{name: split for split, names in SPLITS.items() for name in names},
 }
-"""Where ID folders may lie, and the split that it says."""
+"""The folders in which ID folders may lie, each with the split that it names."""
 HASHED = {"", "stage1_train"}
-"""Places that are split by the hash of IDs, each where it is the only one."""
+"""Places that are split by the hash of IDs where they are the only one."""
 SET = (1, 255)
-"""The value of an object's pixels is one of these."""
+"""The values that the pixels of an object may have."""
 HALF = 128
-"""Where edges are soft, an object's pixels have this value or more."""
+"""In a mask with soft edges, the pixels of the object have at least this value."""
 EXPECTED = (
     f"ID/{IMAGES}/ID.png with masks, one an object, in ID/{MASKS}/; in it, in stage1_train/, or in train/, val/ ..."
 )
@@ -58,7 +59,7 @@ EXPECTED = (
 
 def is_dsb(root: Path) -> bool:
     """Return whether `root` holds a folder with one image of the folder's name and a folder of masks."""
-    return any(_is_kaggles(folder) for place in PLACES for folder in _folders(root / place))
+    return any(_is_id_folder(folder) for place in PLACES for folder in _folders(root / place))
 
 
 def open_dsb(root: Path, images_root: Path | None = None) -> Dataset:
@@ -108,9 +109,9 @@ def read_labels(item: Item) -> Labels:
 def write_dsb(dataset: Dataset, out: Path) -> None:
     """Write `SPLIT/NAME/images/` and `SPLIT/NAME/masks/00001.png ...`, 0 and 255, with `classes.yaml`.
 
-    Images are copied byte for byte. Masks hold objects and nothing else: raises `DataError` for other than two
-    classes, data without instance maps, and an image with pixels that have no label, or the second class and no
-    object, or the first class inside an object; and what `write_folders` raises.
+    Images are copied byte for byte. Masks of this layout can say only which pixels are objects. Raises `DataError` for
+    more or fewer than two classes, for data without instance maps, and for an image with pixels that have no label, the
+    second class outside of objects, or the first class inside an object. Raises what `write_folders` raises.
     """
     if dataset.classes.num_classes != 2:
         found = f"{dataset.classes.num_classes} classes"
@@ -128,12 +129,13 @@ def write_dsb(dataset: Dataset, out: Path) -> None:
 
 
 def _objects(item: Item, labels: Labels) -> Int32:
-    """Return the item's objects, numbered from 1 without gaps, if they say all that its label map says."""
+    """Return the item's objects, numbered from 1 without gaps; raise `DataError` unless they are exactly the pixels of
+    the second class."""
     if labels.instance_map is None:
-        remedy = "Convert to 'folders', which holds masks alone."
+        remedy = "Convert to 'folders', which can hold masks without objects."
         raise DataError(item.image, "no instance map", "objects, each of which gets a mask", remedy)
     if pixels := int((labels.label_map != (labels.instance_map > 0)).sum()):
-        found = f"{pixels:,} pixel{'s' if pixels > 1 else ''} without a label, or whose class and object contradict"
+        found = f"{quantity(pixels, 'pixel')} without a label, or whose class and object contradict"
         expected = "the second class on objects and the first elsewhere, which is all that masks of objects say"
         raise DataError(item.image, found, expected, "Convert to 'folders', which holds labels and objects apart.")
     return renumber(labels.instance_map)[0]
@@ -143,9 +145,9 @@ def _read_object(file: Path, size: tuple[int, int], soft: dict[str, int]) -> Ann
     """Return the object of a mask file, cut out of it; `soft` gets the number of pixels in soft edges."""
     values = read_values(file)
     if values.shape[:2] != size:
-        shape_text, expected = ("{}x{}".format(*shape[:2]) for shape in (values.shape, size))
+        stored, expected = ("{}x{}".format(*shape[:2]) for shape in (values.shape, size))
         remedy = "Export the mask again at the image's size, or leave the image out (`train(skip_bad=True)`)."
-        raise MaskError(file, f"a mask of {shape_text} (height x width)", f"{expected}, its image's size", remedy)
+        raise MaskError(file, f"a mask of {stored} (height x width)", f"{expected}, its image's size", remedy)
     if values.ndim == 3:
         if not is_gray(values):
             raise MaskError(file, "a mask in colours", "gray, 0 and 255", "Save it like the other masks.")
@@ -162,21 +164,21 @@ def _read_object(file: Path, size: tuple[int, int], soft: dict[str, int]) -> Ann
         soft[file.name] = int(((values > 0) & (values < 255)).sum())
         return AnnotatedObject(file.name, 1, piece=Piece.from_mask(values >= HALF))
     if len(different) > 1 or different[0] not in SET:
-        found = f"the values {', '.join(map(str, different[:8]))}{' ...' if len(different) > 8 else ''} beside 0"
+        found = f"the values {join_first(list(map(str, different)), 8)} beside 0"
         remedy = "Save the mask with two values, as PNG, or leave the image out (`train(skip_bad=True)`)."
         raise MaskError(file, found, "255 alone, or 1 alone, on the one object of the file", remedy)
     return AnnotatedObject(file.name, 1, piece=piece)
 
 
 def _folders(place: Path) -> list[Path]:
-    """Return the folders in `place` that hold images or masks, none of them a place itself."""
+    """Return the folders in `place` that hold images or masks, without those whose names are in `PLACES`."""
     if not place.is_dir():
         return []
     inner = (folder for folder in place.iterdir() if folder.name.lower() not in PLACES)
     return sorted(folder for folder in inner if any((folder / kind).is_dir() for kind in (IMAGES, MASKS)))
 
 
-def _is_kaggles(folder: Path) -> bool:
+def _is_id_folder(folder: Path) -> bool:
     files = image_files(folder / IMAGES) if (folder / IMAGES).is_dir() and (folder / MASKS).is_dir() else []
     return [file.stem for file in files] == [folder.name]
 
@@ -195,7 +197,7 @@ def _item(folder: Path, image: Path) -> Item:
 
 
 def _assign_splits(root: Path, items_by_place: dict[str, list[Item]]) -> Iterator[tuple[str | None, Item]]:
-    """Yield every item with its place's split; none where the only place says none."""
+    """Yield every item with the split of its place, or `None` where its hash is to decide."""
     splits = [PLACES[place] for place in items_by_place]
     if len(set(splits)) < len(splits) or (None in splits and len(splits) > 1):
         named = " and in ".join(f"{place}/" if place else "the directory itself" for place in items_by_place)

@@ -1,4 +1,4 @@
-"""Split lists beside mask folders: which items they name, and what is to be said of the others (see `folders`)."""
+"""Split lists beside mask folders: the items that they name, and remarks on the others (see `folders`)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from functools import partial
 from pathlib import Path
 
 from pixelwise.core.errors import DataError
+from pixelwise.core.text import quantity
 from pixelwise.data.dataset import Item
 from pixelwise.data.pairing import image_files, separate_masks
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder
 from pixelwise.data.split_lists import follow_lists, names_of, parse_line, report_unlisted
 
-LOOKED_AT = 100
+SAMPLE = 100
 """Lines of each list in which pairs of files are looked for."""
 
 
 def names_pairs(root: Path, lists: dict[str, list[str]]) -> bool:
-    """Return whether the lists name images and masks, both of which are there."""
-    lines = [parse_line(split, line, lambda _: None) for split, texts in lists.items() for line in texts[:LOOKED_AT]]
+    """Return whether a line of the lists names an image and a mask that are both there."""
+    lines = [parse_line(split, line, lambda _: None) for split, texts in lists.items() for line in texts[:SAMPLE]]
     texts = [text for line in lines if line.mask is not None for text in (line.image, line.mask)]
     matches = FileFinder(root).find(texts, [root]) if texts else []
     pairs = zip(matches[::2], matches[1::2], strict=True)
@@ -30,10 +31,11 @@ def names_pairs(root: Path, lists: dict[str, list[str]]) -> bool:
 def items_in_lists(
     root: Path, items: Sequence[tuple[str | None, Item]], lists: dict[str, list[str]]
 ) -> tuple[list[tuple[str, Item]], list[Problem]]:
-    """Return the items that the lists name, and remarks. found: those in folders, with the split that these name.
+    """Return the items that the lists name, each with its split, and remarks.
 
-    An image that is not there is an item whose files are missing; a test list without one mask is no split. Raises
-    `DataError` for lists that name no image here, and as `follow_lists`.
+    items: those in the folders, with the split that these name. A listed image that is not there becomes an item whose
+    files are missing. A test list whose images have no mask is no split. Raises `DataError` for lists that name no
+    image here, and as `follow_lists`.
     """
     by_name = {item.name: item for _, item in items}
     by_place = {(split, item.name): item for split, item in items}
@@ -57,16 +59,19 @@ def items_in_lists(
     remarks += report_unlisted(root, images or _beside(listed), (item.image for _, item in listed))
     unlabelled = [item for split, item in listed if split == "test"]
     if any(os.path.isfile(item.image) for item in unlabelled) and not any(item.mask for item in unlabelled):
-        count = f"{len(unlabelled):,} image{'s' if len(unlabelled) > 1 else ''}"
-        message = f"found {count} in the list of test and no mask of them; expected masks to measure by. "
-        remarks.append(Problem(root, "passed_over", f"{message}It is no split; add the masks."))
+        message = (
+            f"found {quantity(len(unlabelled), 'image')} in the list of test and no mask of them; expected masks to "
+            "measure by. The list was not read; add the masks to have it read."
+        )
+        remarks.append(Problem(root, "passed_over", message))
         listed = [(split, item) for split, item in listed if split != "test"]
     return listed, remarks
 
 
 def _beside(listed: Sequence[tuple[str, Item]]) -> dict[Path, bool]:
-    """Return the images in the folders of listed ones, where the names of folders do not tell what they hold."""
+    """Return the images in the folders of listed images, each as one without a mask, for data whose folders do not tell
+    by their names what they hold."""
     masks = {item.mask for _, item in listed}
     folders = sorted({item.image.parent for _, item in listed if os.path.isfile(item.image)})
-    apart = (separate_masks([file for file in image_files(folder) if file not in masks]) for folder in folders)
-    return {image: False for images, _ in apart for image in images}
+    separated = (separate_masks([file for file in image_files(folder) if file not in masks]) for folder in folders)
+    return {image: False for images, _ in separated for image in images}

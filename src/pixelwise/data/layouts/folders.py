@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import DataError
+from pixelwise.core.text import join_first
 from pixelwise.data.class_list import ClassList, read_class_list, read_object_classes, write_classes
-from pixelwise.data.dataset import Dataset, Item, Labels, labels_from_files, mask_of
+from pixelwise.data.dataset import Dataset, Int32, Item, Labels, labels_from_files, mask_of
 from pixelwise.data.fitting_names import read_fitting_names
 from pixelwise.data.folder_roles import EXPECTED, FileGroup, common_folder, find_file_groups
 from pixelwise.data.layout import Layout
@@ -29,6 +31,7 @@ from pixelwise.data.references import stem_of
 from pixelwise.data.splits import group_by_split, infer_splits, read_split_lists, unread_split_lists
 from pixelwise.data.unrecognised import describe, endings_of_masks, remedy_for
 from pixelwise.data.writing import copy_image, new_directory
+from pixelwise.instances.objects import MAX_ID, renumber
 from pixelwise.raster.image import write_png
 
 Assigned = list[tuple[str | None, Item]]
@@ -36,12 +39,12 @@ Assigned = list[tuple[str | None, Item]]
 
 
 def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
-    """Read the mask folders in `root` (see `layout` for the names that are understood).
+    """Read the mask folders in `root` (see `folder_roles` for the names that are understood).
 
     Splits come from lists such as `train.txt`, else from folders, else from the hash of each name. Lists of images and
     masks may name files in any folders. A test folder without masks has nothing to measure and is no split. Data with
-    instance maps and no masks has the classes background and object. Raises `DataError` where no images with masks are
-    found or their partners are ambiguous.
+    instance maps and no masks has the classes background and object. Raises `DataError` where no image has a mask, and
+    where it is unclear which mask belongs to an image.
     """
     lists = read_split_lists(root)
     try:
@@ -57,23 +60,23 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
     lists = lists or read_split_lists(home)
     has_masks = not has_labels or any(group.masks for group in groups)
     assigned_items: Assigned = []
-    labelling: set[Path] = set()
+    label_files: set[Path] = set()
     for group in groups:
         items = _items(group, has_masks=has_masks)
         if group.split in ("train", "val") or not items or any(item.mask for item in items) or lists:
             assigned_items += [(group.split, item) for item in items]
-            labelling.update((*group.masks, *group.instances) if has_masks else group.instances)
+            label_files.update((*group.masks, *group.instances) if has_masks else group.instances)
     used = {path for _, item in assigned_items for path in (item.mask, item.instances, *item.more) if path is not None}
     if not any(item.mask for _, item in assigned_items) and not names_pairs(root, lists):
         raise _pair_error(root, groups)
-    strays = tuple(sorted(labelling - used))
+    strays = tuple(sorted(label_files - used))
     if lists:
         listed, remarks = items_in_lists(root, assigned_items, lists)
-        _require_own(root, listed)
+        _require_different_masks(root, listed)
         passed_over += remarks
         splits, strays = group_by_split(listed), ()
     else:
-        _require_own(root, assigned_items)
+        _require_different_masks(root, assigned_items)
         splits = group_by_split(infer_splits(root, assigned_items))
         passed_over += unread_split_lists(root)
     all_items = [item for items in splits.values() for item in items]
@@ -127,7 +130,8 @@ def write_folders(dataset: Dataset, out: Path) -> None:
     """Write `train/`, `val/` and `test/` with `images/`, `masks/` (palette PNG), `instances/`, and `classes.yaml`.
 
     Images are copied byte for byte. Raises `MaskError` or `ImageError` for the first mask that is missing or cannot
-    be read and `OutputError` for a directory that is not empty or cannot be written; `out` is then as it was.
+    be read, `DataError` for an image with more objects than 16 bits can number, and `OutputError` for a directory that
+    is not empty or cannot be written; `out` is then as it was.
     """
     palette = dataset.classes.palette()
     with new_directory(out) as temporary:
@@ -136,13 +140,23 @@ def write_folders(dataset: Dataset, out: Path) -> None:
             labels = dataset.read_labels(item)
             write_png(temporary / split / "masks" / f"{item.name}.png", labels.label_map, palette)
             if labels.instance_map is not None:
-                ids = labels.instance_map.astype(np.uint16)
+                ids = _as_16_bits(item, labels.instance_map)
                 write_png(temporary / split / "instances" / f"{item.name}.png", ids)
         write_classes(temporary / "classes.yaml", dataset.classes)
 
 
+def _as_16_bits(item: Item, instance_map: Int32) -> npt.NDArray[np.uint16]:
+    """Return an instance map as 16 bits store it; objects with higher ids are numbered anew from 1."""
+    if int(instance_map.max(initial=0)) > MAX_ID:
+        instance_map, ids = renumber(instance_map)
+        if len(ids) > MAX_ID:
+            remedy = "Cut the image into tiles, or convert to 'coco'."
+            raise DataError(item.image, f"{len(ids):,} objects", f"{MAX_ID:,} at most, which 16 bits number", remedy)
+    return instance_map.astype(np.uint16)
+
+
 def _read_objects(item: Item, ids: IdEncoding) -> Labels:
-    """Return the labels of an item whose instance map is all there is."""
+    """Return the labels of an item that has an instance map and no mask."""
     return Labels(*ids.read_alone(mask_of(item)))
 
 
@@ -163,7 +177,8 @@ def _infer_encoding(
     *,
     has_objects: bool,
 ) -> MaskEncoding:
-    """Return how the masks stand for classes; where that cannot be told, name the lists that were not read."""
+    """Return what the values of the masks stand for. Where that is unclear, the error names the class lists that were
+    not read."""
     try:
         return infer_encoding(root, masks, class_list, has_objects=has_objects, images=images)
     except DataError as error:
@@ -174,8 +189,8 @@ def _infer_encoding(
         raise DataError(error.where, error.found, error.expected, f"{hint} {error.remedy}") from error
 
 
-def _require_own(root: Path, items: Iterable[tuple[str | None, Item]]) -> None:
-    """Raise `DataError` where two images have one mask: their names are equal in folders that differ."""
+def _require_different_masks(root: Path, items: Iterable[tuple[str | None, Item]]) -> None:
+    """Raise `DataError` where two images have one mask, since they have the same name in different folders."""
     images: dict[Path, Path] = {}
     for _, item in items:
         if item.mask is not None and (other := images.setdefault(item.mask, item.image)) != item.image:
@@ -188,15 +203,16 @@ def _require_own(root: Path, items: Iterable[tuple[str | None, Item]]) -> None:
 def _pair_error(root: Path, groups: list[FileGroup]) -> DataError:
     images = [image for group in groups for image in group.images]
     masks = [mask for group in groups for mask in (*group.masks, *group.instances)]
-    mask = masks[0]
-    other = f"are {mask.name} and {images[0].name}" if images else f"is {mask.name}, and there is no image"
-    first = f"the first {other}"
-    remedy = "Give each mask its image's stem, or write train.txt and val.txt, an image and its mask a line."
-    if endings := endings_of_masks(images, masks):
-        shown_endings = ", ".join(endings[:8]) + (" ..." if len(endings) > 8 else "")
-        first += f", and masks are called as images with {shown_endings} after it"
-        remedy = "Give each image one mask of its stem; unite several, such as one a class, with a value a class."
-    return DataError(root, f"no mask that belongs to an image; {first}", "masks with their images' stems", remedy)
+    names = f"are {masks[0].name} and {images[0].name}" if images else f"is {masks[0].name}, and there is no image"
+    found = f"no mask that belongs to an image; the first {names}"
+    remedy = "Give each mask its image's stem, or write train.txt and val.txt, each line an image and its mask."
+    if suffixes := endings_of_masks(images, masks):
+        found += f", and masks have the names of images with {join_first(suffixes, 8)} after them"
+        remedy = (
+            "Give each image one mask with its stem; unite several masks of an image, such as one for each class, in "
+            "one file with one value for each class."
+        )
+    return DataError(root, found, "masks with their images' stems", remedy)
 
 
 LAYOUT = Layout("images and masks with equal names, in any of the usual folders", open_folders, write=write_folders)

@@ -4,9 +4,9 @@ Arganda-Carreras et al., "Crowdsourcing the creation of image segmentation algor
 Neuroanatomy 2015, doi:10.3389/fnana.2015.00142. Either two TIFF files of equally many pages, `train-volume.tif` and
 `train-labels.tif`, or folders of `0.png` to `29.png`. Labels: 0 = membrane, 255 = inside a cell.
 
-Neighbouring slices look alike, so the held-out ones lie together: the last fifth is `test`, and of the challenge's 30
-slices 0..23 are for training and 24..29 held out. There is no `val`: choosing weights on six slices would use them up.
-The challenge's own test volume has no labels and is not read.
+Neighbouring slices look alike, so the held-out ones lie together: `test` is the last fifth, which is 24..29 of the
+challenge's slices 0..29. There is no `val`: weights chosen on these six slices could no longer be measured on them. The
+challenge's own test volume has no labels and is not read.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from pixelwise.raster.stack import STACK_ENDINGS, page_path
 CLASSES = ClassMap(("membrane", "cell"), ((204, 51, 63), (160, 205, 235)))
 ENCODING = MaskEncoding(CLASSES, {0: 0, 255: 1}, why="0 on membranes, 255 inside cells")
 HELD_OUT = 5
-"""Every n-th slice is held out for the test."""
+"""One in this many slices is held out for the test."""
 SLICES = 30
-"""Of the challenge's labelled volume."""
+"""Slices of the challenge's labelled volume."""
 
 VOLUME, LABELS = "train-volume", "train-labels"
 FOLDERS = (("images", "labels"), ("image", "label"), ("train/image", "train/label"))
@@ -50,7 +50,8 @@ _LABEL_WORD = re.compile(
 def is_isbi(root: Path) -> bool:
     """Return whether `root` holds one of the challenge's TIFF files, a pair of stacks like them, or its 30 PNGs.
 
-    The PNGs' names say little, so one label must hold 0 and 255 alone; a class list says that it is something else.
+    Numbers are common names of PNGs, so the first label must also hold 0 and 255 alone. A directory with a class list
+    is something else.
     """
     if any((root / name).is_file() for name in CLASS_LISTS):
         return False
@@ -67,15 +68,18 @@ def is_isbi(root: Path) -> bool:
 
 
 def open_isbi(root: Path, images_root: Path | None = None) -> Dataset:
-    """Read a pair of stacks or of folders. Objects are the cells, connected over pixels' sides, numbered when read.
+    """Read a pair of stacks or of folders. Objects are the cells, 4-connected, which are numbered when they are read.
 
-    Raises `DataError` where one of the pair is missing or they differ in pages, `ImageError` for a damaged stack.
+    Raises `DataError` where one of the pair is missing or their numbers of pages differ, `ImageError` for a damaged
+    stack.
     """
     stacks, folders = _stacks(root), _folders(root)
     items, strays = _pages(root, stacks) if stacks or folders is None else _files(*folders)
     first_test = len(items) - len(items) // HELD_OUT
     named = (("train" if i < first_test else "test", item) for i, item in enumerate(items))
-    splits = group_by_split(named, draw_val=False)  # a slice among training slices would flatter: it looks like them
+    splits = group_by_split(
+        named, draw_val=False
+    )  # a val slice between training slices, which look alike, would flatter
     encoding = infer_binary_encoding(root, [item.mask for item in items if item.mask is not None], ENCODING)
     reader = partial(read_labels, encoding=encoding)
     return Dataset(
@@ -95,7 +99,7 @@ def read_labels(item: Item, encoding: MaskEncoding = ENCODING) -> Labels:
 
 
 def _pages(root: Path, stacks: list[Path]) -> tuple[list[Item], list[Path]]:
-    """Return the pages in their order; of equally many none is a stray."""
+    """Return an item for each page, in their order, and no stray label, since both stacks have as many pages."""
     labels = [stack for stack in stacks if _has_label_name(stack)]
     volumes = [stack for stack in stacks if not _has_label_name(stack)]
     if len(labels) != 1 or len(volumes) != 1:
@@ -116,7 +120,8 @@ def _files(images: Path, labels: Path) -> tuple[list[Item], list[Path]]:
     files, label_files = image_files(images), image_files(labels)
     others = [file for file in files if not file.stem.isdecimal()]
     if others:
-        raise DataError(others[0], "a name that is no number", "0.png, 1.png ...", "Number the slices, or move it.")
+        remedy = "Number the slices, or move this file elsewhere."
+        raise DataError(others[0], "a name that is no number", "0.png, 1.png ...", remedy)
     masks = pair_masks(files, label_files)
     if not masks:
         raise DataError(labels, "no label of a slice", f"labels named as {files[0].name} is", "Copy the labels there.")

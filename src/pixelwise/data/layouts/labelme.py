@@ -1,6 +1,6 @@
 """labelme: a JSON file beside each image, with the shapes that were drawn on it.
 
-https://github.com/wkentaro/labelme, whose source says what is in them.
+The format is defined by the source at https://github.com/wkentaro/labelme.
 
     DATA/
       classes.yaml                             or another list of classes, or none
@@ -8,11 +8,11 @@ https://github.com/wkentaro/labelme, whose source says what is in them.
       val/b.jpg     val/b.json
 
 Polygons, rectangles, circles and masks are read; shapes of one label and one group_id are parts of one object. Points
-and lines are no regions: a remark tells them. `imagePath` counts from the JSON file; where no image is there, one of
-that name or of the JSON file's own beside it is taken; the copy in `imageData` is not read. Without a list of classes
-background is followed by the labels in alphabetical order. What `_background_` and `__ignore__` mean, and which of
-overlapping objects is in front, is told in `annotations`. labelme's own exports fill the outlines too, up to a pixel
-more.
+and lines are no regions and left out, with a remark. `imagePath` is relative to the JSON file; where no image is there,
+the image beside the JSON file is taken that has that name or the JSON file's stem, else one in another folder of the
+data. The copy in `imageData` is not read. Without a list of classes, the classes are background and the labels in
+alphabetical order. For `_background_`, `__ignore__` and overlapping objects see `shapes.annotations`. labelme's own
+exports include the pixels on the outlines, so their objects are up to a pixel larger.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ from pixelwise.instances.objects import Piece
 from pixelwise.raster.image import image_size
 
 VERSION = "5.5.0"
-"""The version of labelme that writes such files."""
+"""The version of labelme whose files are written."""
 NO_LABEL = "__ignore__"
 MAX_SIDE = 2**16
-"""Of an image that a file can be believed to have."""
+"""Largest height or width of an image that is believed of a file."""
 EXPECTED = "JSON files with shapes and imagePath, as labelme writes them"
 KEYS = ("shapes", "imagePath", "imageData")
 OTHER_TOOLS = ("annotations", "categories", "shape_attributes")
 """Keys of COCO's and VIA's files."""
 DEPTH = 3
-"""Of folders in which the files are looked for."""
+"""Levels of folders in which the files are looked for."""
 _WORDS = {name for names in (*SPLITS.values(), *ROLES.values()) for name in names}
-"""Of folders, that are no part of an item's name."""
+"""Names of folders that are no part of an item's name."""
 
 
 def is_labelme(root: Path) -> bool:
@@ -65,10 +65,12 @@ def is_labelme(root: Path) -> bool:
 
 
 def open_labelme(root: Path, images_root: Path | None = None) -> Dataset:
-    """Read the labels and image paths of the JSON files in `root`; what is wrong in one is told where it is read.
+    """Read the labels and image paths of the JSON files in `root`. A wrong file is an error of its image, raised where
+    the image's labels are read.
 
-    Images beside others, but without a JSON file, are items without a mask. Raises `DataError` where there is no such
-    file, two are of one image, or some lie in train/ and others in no split's folder, and as `read_class_list` does.
+    Images without a JSON file, beside others that have one, are items without a mask. Raises `DataError` where there is
+    no JSON file, where two are of one image, and where some lie in train/ and others in no split's folder. Raises as
+    `read_class_list`.
     """
     files = sorted(_files(root))
     if not files:
@@ -111,12 +113,12 @@ def open_labelme(root: Path, images_root: Path | None = None) -> Dataset:
 def write_labelme(dataset: Dataset, out: Path) -> None:
     """Write `SPLIT/` with images, copied byte for byte, and a JSON file beside each, and `classes.yaml`.
 
-    An object becomes a polygon along its pixels' edges, in several parts as many polygons of one group_id, and a mask
-    where it has holes, which labelme's polygons cannot have; reading gives the same pixels. What has no label becomes
-    `__ignore__`, in objects too. Without instance maps the connected regions of each class are the objects. An object
-    has one class, that of most of its pixels; the first class is taken for background, and what no object covers is
-    not kept. Raises `DataError` for data with one class alone or with classes named as what is none, and what
-    `Dataset.read_labels` raises.
+    An object becomes a polygon along its pixels' edges; several parts become polygons with one group_id, and an object
+    with holes, which labelme's polygons cannot have, becomes a mask. Reading gives the same pixels. Pixels without a
+    label, inside objects too, become `__ignore__`. Without instance maps the connected regions of each class are the
+    objects. An object has one class, that of most of its pixels. The first class becomes background; pixels of other
+    classes that no object covers are lost. Raises `DataError` as `writable_classes`, and what `Dataset.read_labels`
+    raises.
     """
     classes = writable_classes(dataset)
     with new_directory(out) as temporary:
@@ -129,8 +131,9 @@ def write_labelme(dataset: Dataset, out: Path) -> None:
 
 
 def as_labelme(regions: Iterable[tuple[int, Piece]], classes: ClassMap, image_path: str, size: tuple[int, ...]) -> str:
-    """Return the JSON text for an image of `size` (height, width) whose file, counted from the text's, is `image_path`,
-    with regions of these class indices (see `iter_regions`).
+    """Return the text of a JSON file with these regions (see `iter_regions`).
+
+    image_path: the path of the image, relative to the JSON file. size: its (height, width).
     """
     shapes: list[dict[str, Any]] = []
     for number, (class_index, piece) in enumerate(regions, 1):
@@ -164,7 +167,7 @@ def _read_labels(item: Item, classes: ClassMap) -> Labels:
         remarks.append(f"{found}; expected polygons, rectangles, circles or masks. Each of them was left out.")
     if content.get("imageData") and not os.path.isfile(item.image):
         found = f"found the image {item.image.name} in imageData alone"
-        remarks.append(f"{found}; expected its file beside this one. Write it there: imageData is not read.")
+        remarks.append(f"{found}; expected its file beside this one. Save it there: imageData is not read.")
     return Labels(labels.label_map, labels.instance_map, tuple(remarks))
 
 
@@ -198,16 +201,21 @@ def _content_or_nothing(path: Path) -> dict[str, Any]:
 
 
 def _images(root: Path, files: list[Path], contents: list[dict[str, Any]]) -> tuple[list[Path], list[Problem]]:
-    """Return the image that each file speaks of: as stated, beside it, of its stem, anywhere, or where it should be;
-    and a remark on those that are anywhere."""
+    """Return the image of each file, and a remark on images that lie in other folders.
+
+    An image lies where the file states, or beside the file under that name or the file's stem, or in another folder of
+    the data; of an image that is nowhere, the path where it should be is returned.
+    """
     finder = FileFinder(root)
     stated = [content.get("imagePath") for content in contents]
     names = [str(name) if is_usable(name) else f"{file.stem}.jpg" for file, name in zip(files, stated, strict=True)]
     images: list[Path] = []
+    by_stem: dict[Path, dict[str, Path]] = {}
     for file, name in zip(files, names, strict=True):
         (match,) = finder.find([name], [file.parent], anywhere=False)
-        same = (path for path in image_files(file.parent) if stem_of(path) == stem_of(file))
-        images.append(match.path if match.exists else next(same, match.path))
+        if not match.exists and file.parent not in by_stem:
+            by_stem[file.parent] = {stem_of(path): path for path in reversed(image_files(file.parent))}
+        images.append(match.path if match.exists else by_stem[file.parent].get(stem_of(file), match.path))
     missing = [place for place, image in enumerate(images) if not os.path.isfile(image)]
     matches = finder.find([names[place] for place in missing], [root])
     for place, match in zip(missing, matches, strict=True):

@@ -1,7 +1,7 @@
 """The shapes in labelme's files: their outlines, and the shapes that are written for a mask.
 
-https://github.com/wkentaro/labelme, `labelme/utils/shape.py`. A mask, a PNG in base64, has two
-points, its first and last pixels. Every other shape's points lie on edges between pixels.
+https://github.com/wkentaro/labelme, `labelme/utils/shape.py`. A mask is a PNG in base64 with two points: its top left
+and its bottom right pixel. The points of all other shapes are coordinates of pixel edges.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pixelwise.raster.drivers import PILLOW_LIMIT
 NO_REGIONS = ("point", "points", "line", "linestrip")
 TWO_POINTS = ("rectangle", "circle", "mask")
 CORNERED = ("polygon", "rectangle", "oriented_rectangle", "rotation")
-"""What is drawn corner by corner; a rectangle may be too."""
+"""Shapes whose points are their corners; a rectangle may have two opposite corners or four."""
 REDO = "Correct the shape in labelme or delete it."
 
 
@@ -37,15 +37,15 @@ def kind_of(entry: dict[str, Any]) -> str:
 
 
 def is_label(value: Any) -> bool:
-    """Return whether a shape's label is one: a word, or a number."""
+    """Return whether a value can be the label of a shape: a word, or a whole number."""
     return is_class_name(value) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
 
 
 def rings_in(entry: dict[str, Any], size: tuple[int, int], where: str) -> list[Ring]:
     """Return the outlines of a shape in an image of `size` (height, width).
 
-    Raises `MaskError`, which names `where`, for a shape without a label, points or a PNG that make no sense, and a type
-    that is not known.
+    Raises `MaskError`, which names `where`, for a shape without a label, for points or a PNG that make no sense, and
+    for an unknown type.
     """
     if not is_label(entry.get("label")) or not isinstance(entry.get("group_id"), int | None):
         found = f"the label {format_value(entry.get('label'))} and the group_id {format_value(entry.get('group_id'))}"
@@ -69,9 +69,8 @@ def rings_in(entry: dict[str, Any], size: tuple[int, int], where: str) -> list[R
 
 
 def shapes_of(piece: Piece, label: str, number: int) -> Iterator[dict[str, Any]]:
-    """Yield the shapes of an object, which has a pixel or more: polygons, which share the group `number` if they are
-    several, or a mask where it has holes.
-    """
+    """Yield the shapes of an object: a mask where it has holes, else polygons; several of them share the group
+    `number`."""
     shared: dict[str, Any] = {"label": label, "group_id": None, "description": "", "flags": {}, "mask": None}
     rings = trace_rings(piece.mask, piece.left, piece.top)
     if all(signed_area(ring) > 0 for ring in rings):

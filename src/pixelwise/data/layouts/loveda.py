@@ -8,7 +8,7 @@ Datasets and Benchmarks, arXiv:2110.08733.
       Train/Rural/images_png/0.png        Train/Rural/masks_png/0.png
       Val/ ...                            Test/ has no masks and is no split
 
-Value 0 has no label, the others are the seven classes.
+Pixels of value 0 have no label; 1..7 are the seven classes.
 """
 
 from __future__ import annotations

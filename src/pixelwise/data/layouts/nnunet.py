@@ -1,4 +1,4 @@
-"""nnU-Net's raw data, in two dimensions: one file an image, label maps, and `dataset.json`.
+"""nnU-Net's raw data, in two dimensions: images of one file each, label maps, and `dataset.json`.
 
 Isensee et al., "nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation", Nature
 Methods 2021, doi:10.1038/s41592-020-01008-z; `documentation/dataset_format.md` of its source.
@@ -6,10 +6,11 @@ Methods 2021, doi:10.1038/s41592-020-01008-z; `documentation/dataset_format.md` 
     DATA/
       dataset.json                labels: {"background": 0, "vessel": 1, "ignore": 2}, or {"0": "background", ...}
       imagesTr/NAME_0000.png      labelsTr/NAME.png
-      imagesTs/NAME_0000.png      labelsTs/NAME.png (read where it is there)
+      imagesTs/NAME_0000.png      labelsTs/NAME.png (optional)
 
-The label `ignore` is no label. `imagesTr` is split by the hash of each name; where there is a `labelsTs`, its tenth for
-a test is part of `val`. Volumes (`.nii.gz`), channels in files of their own and labels of several values are refused.
+Pixels labelled `ignore` have no label. `imagesTr` is split by the hash of each name, into train and val where
+`labelsTs` makes a test split, else into all three. Volumes (`.nii.gz`), channels in files of their own and labels of
+several values are refused.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ def _labels(path: Path) -> tuple[ClassMap, dict[int, int]]:
             remedy = "Write a label of its own for each value; regions of several values are not read."
             raise DataError(path, "labels of several values (regions)", expected, remedy)
         by_value = {int(value): name for name, value in pairs.items()}
+        if len(by_value) < len(stated):
+            raise ValueError("two labels of one value or one name")
         if any(abs(value) >= 2**31 for value in by_value):
             raise ValueError("a label beyond 31 bits")
     except (OSError, ValueError, TypeError, OverflowError) as error:

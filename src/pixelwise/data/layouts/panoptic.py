@@ -1,13 +1,13 @@
-"""COCO's panoptic segments: a PNG an image, whose colours are ids, and a JSON file that names their classes.
+"""COCO's panoptic segments: a PNG for each image, whose colours are ids, and a JSON file that names their classes.
 
 Kirillov et al., "Panoptic Segmentation", CVPR 2019, arXiv:1801.00868; https://cocodataset.org/#format-data.
 
     DATA/
       annotations/panoptic_train2017.json      annotations/panoptic_train2017/000000000139.png      train2017/ ...
 
-An id is red + 256 * green + 65536 * blue; id 0, and a segment with `iscrowd: 1`, has no label. Classes are all
-categories in the order of their ids; segments of things (`isthing: 1`) are objects, others have none. The PNGs lie in a
-folder of the file's name, beside it or in DATA.
+An id is red + 256 * green + 65536 * blue. Pixels of id 0, and of segments with `iscrowd: 1`, have no label. The classes
+are all categories, in the order of their ids. Segments of things (`isthing: 1`) are objects, other segments are not.
+The PNGs lie in a folder with the JSON file's name, beside that file or in DATA.
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ CORRECT = "Correct the entry, or leave the image out (`train(skip_bad=True)`)."
 
 @dataclass(frozen=True)
 class _Source:
-    """Where an image's labels come from: its segments, and the class and whether it is a thing of each category."""
+    """What a JSON file says about one PNG.
+
+    path: the JSON file. segments: those of the PNG. classes: for each category its class index, and whether it is a
+    thing.
+    """
 
     path: Path
     segments: list[Any]
@@ -112,17 +116,21 @@ def _classes(file: Path, content: dict[str, Any]) -> tuple[ClassMap, dict[Id, tu
 
 
 def _entries(file: Path, content: dict[str, Any], problems: list[Problem]) -> list[tuple[str, str, list[Any]]]:
-    """Return the name of each image, that of its PNG, and its segments; of others a problem is told."""
-    images: dict[Id | None, Any] = {}
+    """Return for each annotation the name of its image, that of its PNG, and its segments; `problems` gets a remark on
+    each annotation that lacks one of them."""
+    images: dict[Id, str] = {}
     listed = content.get("images")
     for entry in listed if isinstance(listed, list) else []:
         if isinstance(entry, dict) and is_usable(entry.get("file_name")):
-            images[as_id(entry.get("id"))] = entry["file_name"]
+            image_id = as_id(entry.get("id"))
+            if image_id is not None:
+                images[image_id] = str(entry["file_name"])
     entries: list[tuple[str, str, list[Any]]] = []
     annotations = content.get("annotations")
     for number, entry in enumerate(annotations if isinstance(annotations, list) else [], 1):
         fields = entry if isinstance(entry, dict) else {}
-        name = images.get(as_id(fields.get("image_id")))
+        image_id = as_id(fields.get("image_id"))
+        name = None if image_id is None else images.get(image_id)
         png, segments = fields.get("file_name"), fields.get("segments_info")
         if name is None or not is_usable(png) or not isinstance(segments, list):
             expected = "an image_id that is listed, file_name and segments_info"

@@ -6,8 +6,8 @@ Parkhi et al., "Cats and Dogs", CVPR 2012, doi:10.1109/CVPR.2012.6248092.
       images/Abyssinian_1.jpg      annotations/trimaps/Abyssinian_1.png     1 = pet, 2 = background, 3 = border
       annotations/trainval.txt     annotations/test.txt                     lines of NAME CLASS SPECIES BREED
 
-The border is labelled neither and has no label. A tenth of `trainval.txt`, by the hash of each name, is `val`. Images
-that no list names are not read; without lists all are, split by the hash of their names.
+The border is neither pet nor background and has no label. A tenth of `trainval.txt`, chosen by the hash of each name,
+is `val`. Images that no list names are not read; without lists all images are read, split by the hash of their names.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def open_pets(root: Path, images_root: Path | None = None) -> Dataset:
         raise DataError(root, "no image with a trimap", EXPECTED, "Copy the data again.")
     items = {stem_of(image): Item(stem_of(image), image, pairs.get(image)) for image in images}
     strays = tuple(sorted({*masks} - {*pairs.values()}))
-    pairs_of_splits = list(_assign_splits(root, items))
-    splits = group_by_split(pairs_of_splits)
-    masked = {item.image: item.mask is not None for item in items.values()}
-    problems = tuple(report_unlisted(root, masked, (item.image for _, item in pairs_of_splits)))
+    assigned = list(_assign_splits(root, items))
+    splits = group_by_split(assigned)
+    has_mask = {item.image: item.mask is not None for item in items.values()}
+    problems = tuple(report_unlisted(root, has_mask, (item.image for _, item in assigned)))
     read_labels = labels_from_files(ENCODING.read)
     return Dataset(root, "pets", CLASSES, splits, read_labels, strays, mask_encoding=ENCODING, problems=problems)
 

@@ -9,9 +9,10 @@ vessel segmentation", IEEE TBME 2012, doi:10.1109/TBME.2012.2205687 (CHASE_DB1).
 
     Image_01L.jpg    Image_01L_1stHO.png    Image_01L_2ndHO.png
 
-The first observer's labels are read; the second's are passed over. What DRIVE's `mask/`, the field of view, leaves out
-has no label. DRIVE's training images are split by the hash of their names; where `test/` has labels, their tenth for a
-test is part of `val`. CHASE_DB1 is split by the hash of the child's number, so that both eyes lie in one split.
+The first observer's labels are read; the second's are passed over. Pixels outside of DRIVE's `mask/`, the field of
+view, have no label. DRIVE's training images are split by the hash of their names, into train and val where the labels
+of `test/` make a test split, else into all three. CHASE_DB1 is split by the hash of the child's number, so that both
+eyes of a child lie in one split.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ _CHASE = re.compile(r"(Image_(\d+)[LR])_1stHO", re.IGNORECASE)
 
 def is_retina(root: Path) -> bool:
     """Return whether `root` holds DRIVE's 1st_manual/ or images of CHASE_DB1 with the first observer's labels."""
-    return any((root / folder / MANUAL).is_dir() for folder in FOLDERS) or bool(_chase(root))
+    return any((root / folder / MANUAL).is_dir() for folder in FOLDERS) or bool(_chase_labels(root))
 
 
 def open_retina(root: Path, images_root: Path | None = None) -> Dataset:
-    """Read either; raise `DataError` where no image has labels."""
+    """Read DRIVE or CHASE_DB1; raise `DataError` where no image has labels."""
     fields: dict[Path, Path] = {}
-    drive = list(_drive(root, fields))
+    drive = list(_drive_items(root, fields))
     pairs = drive or list(_chase_items(root))
     if not any(item.mask for _, item in pairs):
         raise DataError(root, "no image with the first observer's labels", EXPECTED, "Check the path.")
@@ -57,13 +58,14 @@ def open_retina(root: Path, images_root: Path | None = None) -> Dataset:
         root,
         "retina",
         CLASSES,
-        group_by_split(pairs, draw_val=bool(drive)),  # CHASE's are drawn by child: the two eyes of one are alike
+        group_by_split(pairs, draw_val=bool(drive)),  # CHASE_DB1 is split by child already
         partial(_read_labels, fields=fields),
         problems=tuple(_passed_over(root)),
     )
 
 
-def _drive(root: Path, fields: dict[Path, Path]) -> Iterator[tuple[str | None, Item]]:
+def _drive_items(root: Path, fields: dict[Path, Path]) -> Iterator[tuple[str | None, Item]]:
+    """Yield DRIVE's items with their splits; `fields` gets the field of view of each image."""
     has_test = (root / "test" / MANUAL).is_dir()
     for folder, split in FOLDERS.items():
         images = _by_number(root / folder / "images")
@@ -81,13 +83,13 @@ def _by_number(folder: Path) -> dict[str, Path]:
     return {number[1]: file for file in files if (number := _NUMBER.match(file.stem))}
 
 
-def _chase(root: Path) -> dict[str, Path]:
-    """Return the first observer's labels by their images' stems."""
+def _chase_labels(root: Path) -> dict[str, Path]:
+    """Return the first observer's labels by the stems of their images, in lower case."""
     return {match[1].lower(): file for file in image_files(root) if (match := _CHASE.fullmatch(file.stem))}
 
 
 def _chase_items(root: Path) -> Iterator[tuple[str, Item]]:
-    labels = _chase(root)
+    labels = _chase_labels(root)
     for image in image_files(root):
         if (mask := labels.get(image.stem.lower())) is not None and (number := _CHASE.fullmatch(mask.stem)):
             yield split_by_hash(number[2]), Item(image.stem, image, mask)
@@ -97,8 +99,11 @@ def _passed_over(root: Path) -> Iterator[Problem]:
     second = [root / folder / "2nd_manual" for folder in FOLDERS if (root / folder / "2nd_manual").is_dir()]
     second += [file for file in image_files(root) if file.stem.lower().endswith("_2ndho")][:1]
     for path in second:
-        message = "found labels of the second observer; expected one label an image. They were not read."
-        yield Problem(path, "passed_over", f"{message} Put them in place of the first observer's to have them read.")
+        message = (
+            "found labels of the second observer; expected one label an image. They were not read. Put them in place "
+            "of the first observer's to have them read."
+        )
+        yield Problem(path, "passed_over", message)
 
 
 def _read_labels(item: Item, fields: Mapping[Path, Path]) -> Labels:
@@ -115,7 +120,7 @@ def _read_labels(item: Item, fields: Mapping[Path, Path]) -> Labels:
 
 
 def _is_set(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Return where a file of two values is not 0; raise `MaskError` for one of more."""
+    """Return where a file is not 0, boolean (height, width); raise `MaskError` for one of more than two values."""
     values = read_values(path)
     values = values[..., 0] if values.ndim == 3 else values
     different = np.unique(values).tolist()

@@ -1,9 +1,9 @@
-"""SUN RGB-D, photos and 37-class labels, as they were extracted for semantic segmentation; 13 classes on request.
+"""SUN RGB-D: photos with labels of 37 classes, as extracted for semantic segmentation; `sunrgbd13` reads 13 classes.
 
 Song, Lichtenberg, Xiao, "SUN RGB-D: A RGB-D Scene Understanding Benchmark Suite", CVPR 2015; the labels are those of
-github.com/ankurhanda/sunrgbd-meta-data, numbered through: `img-000001.png` to `img-005050.png` are the test set,
-`img-005051.png` to `img-010335.png` the training set. The photos are numbered from `img-000001.jpg` within each set:
-training photo 1 goes with label 5051. Value 0 is unlabelled, 1..37 are the classes.
+github.com/ankurhanda/sunrgbd-meta-data. Their numbers count through both sets: `img-000001.png` to `img-005050.png` are
+the test set, `img-005051.png` to `img-010335.png` the training set. The photos are numbered from `img-000001.jpg` in
+each set, so training photo 1 belongs to label 5051. Value 0 is unlabelled, 1..37 are the classes.
 
 The 13 classes are NYUv2's, grouped and ordered as in class13Mapping.mat of github.com/ankurhanda/nyuv2-meta-data, in
 the colours of github.com/ankurhanda/SceneNetv1.0. The 37 have no agreed colours and take those of PASCAL VOC's
@@ -76,16 +76,16 @@ _JOINED = {
         *("sink", "lamp", "bathtub", "bag"),
     ),
 }
-"""Which of the 37 classes join each of the 13 beside the one of its own name."""
+"""The classes of the 37 that belong to each of the 13, besides the one of the same name."""
 
 UNLABELLED = 0
 TEST_IMAGES = 5050
 IMAGES = 10335
 VAL_SHARE = 0.1
-"""Of the training set, by the hash of each name; the data set itself has no validation images."""
+"""Share of the training set that becomes val, by the hash of each name; the data set has no validation images."""
 MISFIT_SHARE = 0.01
-"""Share of pairs of different size that may be damaged files; the four cameras' sizes differ, so that wrong numbers
-show in many more."""
+"""Largest share of pairs of different sizes that is taken for damaged files. Wrongly numbered files give many more,
+since the four cameras have different sizes."""
 
 IMAGE_FOLDERS = ("SUNRGBD-{}_images", "image/{}", "images/{}", "rgb/{}", "{}_images", "{}")
 LABEL_FOLDERS = (
@@ -103,7 +103,7 @@ _PHOTO = re.compile(r"img-(\d{6})\.jpe?g")
 _LABEL = re.compile(r"(?:img-)?(\d{6,8})\.png")
 
 Numbered = dict[int, Path]
-"""Files by their label's number, 1..10335."""
+"""Files by the number of their label, 1..10335."""
 
 
 def is_sunrgbd(root: Path) -> bool:
@@ -118,8 +118,8 @@ def is_sunrgbd(root: Path) -> bool:
 def open_sunrgbd(root: Path, images_root: Path | None = None) -> Dataset:
     """Read SUN RGB-D with its 37 classes; a tenth of the training set becomes `val`.
 
-    Items are called by their labels' numbers, `img-005051` for training photo 1. Raises `DataError` where folders are
-    missing, or numbers or sizes show that photos and labels do not belong together.
+    Items have the names of their labels, `img-005051` for training photo 1. Raises `DataError` where folders are
+    missing, and where numbers or sizes show that photos and labels do not belong together.
     """
     values = {index + 1: index for index in range(CLASSES.num_classes)}
     return _open(root, "sunrgbd", MaskEncoding(CLASSES, {UNLABELLED: IGNORE_INDEX, **values}))
@@ -141,7 +141,7 @@ def _open(root: Path, name: str, encoding: MaskEncoding) -> Dataset:
     labels = _labels(root)
     if not any(number in labels for photos in images.values() for number in photos):
         remedy = "Unpack sunrgbd_train_test_labels.tar.gz there."
-        found = f"labels {min(labels)} to {max(labels)}, none of them a photo's" if labels else "photos without labels"
+        found = f"labels {min(labels)} to {max(labels)}, none of them of a photo" if labels else "photos without labels"
         raise DataError(root, found, EXPECTED, remedy)
     items = [(split, _item(n, photos[n], labels)) for split, photos in images.items() for n in photos]
     _require_sizes(root, [item for _, item in items])
@@ -182,7 +182,7 @@ def _labels(root: Path) -> Numbered:
 
 
 def _in_set(root: Path, folders: tuple[str, ...], split: str, names: re.Pattern[str]) -> Numbered:
-    """Return the files in the first of one set's `folders` that has some, by their labels' numbers."""
+    """Return the files in the first of `folders` that has some of the set `split`, by the numbers of their labels."""
     for folder in (root / name.format(split) for name in folders):
         if files := _files_by_number(folder, names):
             offset = _offset(folder, min(files), max(files), split)
@@ -191,9 +191,11 @@ def _in_set(root: Path, folders: tuple[str, ...], split: str, names: re.Pattern[
 
 
 def _offset(folder: Path, first: int, last: int, split: str) -> int:
-    """Return what to add to the numbers in one set's folder; some who sorted the files number training from 5051.
+    """Return what to add to the numbers in a folder to get those of the labels. Some copies of the data number the
+    training photos from 5051, as the labels are.
 
-    Raises `DataError` for numbers that cannot be that set's, or could be counted either way.
+    first, last: the lowest and the highest number. Raises `DataError` for numbers that cannot be those of this set, or
+    that fit both ways of counting.
     """
     if split == "test":
         offsets = [0] if last <= TEST_IMAGES else []
@@ -216,16 +218,15 @@ def _files_by_number(folder: Path, names: re.Pattern[str]) -> Numbered:
 
 
 def _require_sizes(root: Path, items: list[Item]) -> None:
-    """Raise `DataError` where more than a few photos differ from their labels in size, by the files' headers."""
+    """Raise `DataError` where more than `MISFIT_SHARE` of the photos differ from their labels in size. Only the headers
+    of the files are read."""
     pairs = [item for item in items if item.mask is not None]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         misfits = [item for item, fits in zip(pairs, pool.map(_fits, pairs), strict=True) if not fits]
     if len(misfits) > MISFIT_SHARE * len(pairs):
         photo, label = misfits[0].image, misfits[0].mask
-        found = (
-            f"{len(misfits)} of {len(pairs)} photos that differ from their labels in size, first {photo} and {label}"
-        )
-        remedy = "Check the numbers: training photo 1 goes with label 5051, so unpack the archives without renaming."
+        found = f"{len(misfits)} of {len(pairs)} photos of another size than their labels, first {photo} and {label}"
+        remedy = "Check the numbers: training photo 1 belongs to label 5051. Unpack the archives without renaming."
         raise DataError(root, found, "photos and labels of the same numbers and sizes", remedy)
 
 
@@ -238,4 +239,4 @@ def _fits(item: Item) -> bool:
 
 
 LAYOUT = Layout("SUN RGB-D, photos and 37-class labels", open_sunrgbd, is_sunrgbd)
-LAYOUT_13 = Layout("the files of `sunrgbd`; never chosen unasked", open_sunrgbd13)
+LAYOUT_13 = Layout("the files of `sunrgbd`; read only where it is named", open_sunrgbd13)

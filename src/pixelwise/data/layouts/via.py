@@ -7,10 +7,10 @@ doi:10.1145/3343031.3350535; a project of version 2 and its JSON export are read
       train/via_region_data.json   train/a.jpg         (any name)
       val/via_region_data.json     val/b.jpg           or one folder of all, split by the hash of each name
 
-Polygons, rectangles, circles and ellipses are objects; points and lines are no regions: a remark tells them. A region's
-class is the value of the attribute that most regions have, in doubt of one called class, label, name or type; without
-attributes there is one class, object. Classes follow background in alphabetical order. See `annotations` for what
-`background` and `ignore` mean and `references` for how images are found.
+Polygons, rectangles, circles and ellipses are objects; points and lines are no regions and left out, with a remark. The
+class of a region is the value of the attribute that most regions have; of equally frequent attributes one called class,
+label, name or type counts. Without attributes there is one class, object. The classes are background and the others in
+alphabetical order. For `background` and `ignore` see `shapes.annotations`; for how images are found see `references`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from pixelwise.instances.polygons import Ring
 from pixelwise.raster.image import image_size
 
 DEPTH = 2
-"""Of folders in which the files are looked for."""
+"""Levels of folders in which the files are looked for."""
 KEYS = ("filename", "regions", "shape_attributes")
 NO_REGIONS = ("point", "polyline")
 CLASS_ATTRIBUTES = ("class", "label", "name", "type", "category")
@@ -50,12 +50,14 @@ REDO = "Correct the region in VIA or delete it, or leave the image out (`train(s
 
 @dataclass(frozen=True)
 class _Image:
+    """The regions of an image, and the attribute that names their classes, if any."""
+
     regions: list[Any]
     attribute: str | None
 
 
 def is_via(root: Path) -> bool:
-    """Return whether a JSON file in `root`, or in a folder in it, has the keys of VIA's."""
+    """Return whether a JSON file in `root`, or in a folder in it, has the keys of VIA's files."""
     return next(_files(root), None) is not None
 
 
@@ -117,7 +119,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _entries(file: Path, problems: list[Problem]) -> list[tuple[str, list[Any]]]:
-    """Return the images of a file with their regions; of entries that make no sense a problem is told."""
+    """Return the images of a file with their regions; `problems` gets a remark on each entry that makes no sense."""
     remedy = "Export the annotations again, as JSON."
     try:
         content = parse_json(file)
@@ -161,8 +163,10 @@ def _attribute(root: Path, contents: dict[Path, list[tuple[str, list[Any]]]]) ->
     others = [key for key in counts if key != best]
     if not others:
         return best, []
-    found = f"found the attributes {', '.join([best, *others])} of regions; expected one, which tells the class"
-    message = f"{found}. {best}, which most regions have, was taken; delete it in VIA to have another one taken."
+    message = (
+        f"found the attributes {', '.join([best, *others])} of regions; expected one, which tells the class. {best}, "
+        "which most regions have, was taken; delete it in VIA to have another one taken."
+    )
     return best, [Problem(root, "assumed", message)]
 
 
@@ -204,10 +208,11 @@ def _ring(region: dict[str, Any], where: str) -> Ring:
 
     def numbers(*keys: str) -> list[float]:
         if missing := [key for key in keys if shape.get(key) is None]:
-            raise MaskError(where, f"a {kind} without numbers for {', '.join(missing)}", "these", REDO)
+            raise MaskError(where, f"a {kind} without {', '.join(missing)}", f"numbers for {', '.join(keys)}", REDO)
         values = finite_numbers([shape[key] for key in keys])
         if values is None:
-            raise MaskError(where, f"a {kind} with a number that is none", "finite numbers", REDO)
+            shown = ", ".join(f"{key} {format_value(shape[key])}" for key in keys)
+            raise MaskError(where, f"a {kind} with {shown}", "finite numbers", REDO)
         return values
 
     if kind == "polygon":

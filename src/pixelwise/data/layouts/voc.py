@@ -6,13 +6,14 @@ doi:10.1007/s11263-014-0733-5.
     JPEGImages/2007_000032.jpg     SegmentationClass/2007_000032.png     SegmentationObject/2007_000032.png
     ImageSets/Segmentation/train.txt   val.txt   trainval.txt   test.txt
 
-all in the directory, in `VOC2012/` or in `VOCdevkit/VOC2012/`. Class masks hold 0 = background, the classes, and 255 =
-void, which borders objects and has no label. Object masks hold ids from 1; 0 and 255 are no object. Either may be RGB
-instead, in VOC's colours or those of the class list. An image without an object mask has no instance map.
+These lie in the directory, in `VOC2012/` or in `VOCdevkit/VOC2012/`. Class masks hold 0 = background, the classes, and
+255 = void, which borders objects and has no label. Object masks hold ids from 1; 0 and 255 are no object. Both may be
+RGB instead, in VOC's colours or those of the class list. An image without an object mask has no instance map.
 
-Images that no list names are not read; without lists all are, split by the hash of their names. `trainval.txt` (or
-CVAT's `default.txt`) counts where `train.txt` or `val.txt` is missing, less what the others name. A test set without
-masks is no split. An object over several classes has that of most of its pixels, and a remark.
+Images that no list names are not read; without lists all images are read, split by the hash of their names. Where
+`train.txt` or `val.txt` is missing, it consists of the images in `trainval.txt` (or CVAT's `default.txt`) that no other
+list names. A test set without masks is no split. An object over several classes has the class of most of its pixels,
+with a remark.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ IMAGES, CLASS_MASKS, OBJECT_MASKS = "JPEGImages", "SegmentationClass", "Segmenta
 LISTS = "ImageSets/Segmentation"
 WHOLE_LISTS = ("trainval.txt", "default.txt")
 PLACES = ("VOC[0-9]*", "VOCdevkit/VOC[0-9]*")
-"""Where else the folders may lie."""
+"""Directories below the root in which the folders may lie."""
 EXPECTED = f"{IMAGES}/ and {CLASS_MASKS}/, with {OBJECT_MASKS}/ or {LISTS}/"
 MAX_OBJECTS = 254
 VOID = 255
-"""In both kinds of masks."""
+"""The value of pixels without a label, in both kinds of masks."""
 _COLORS_OF_IDS = {color: index % VOID for color, index in indices_of_colors(range(VOID + 1)).items()}
 _IDS = MaskEncoding(CLASSES, {**{i: i for i in range(VOID)}, VOID: 0}, _COLORS_OF_IDS, _COLORS_OF_IDS)
 
@@ -63,10 +64,10 @@ def is_voc(root: Path) -> bool:
 
 
 def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
-    """Read VOC, or other data laid out like it; for the classes see `vocclasses.read_encoding`.
+    """Read VOC, or other data laid out like it; for the classes see `voc_classes.read_encoding`.
 
     Raises `DataError` where the folders or all masks are missing, for several years of VOC side by side, for lists that
-    name no image here, and for classes that make no sense.
+    name no image here, and for class lists that make no sense.
     """
     homes = _homes(root)
     if len(homes) != 1:
@@ -111,11 +112,10 @@ def _read_labels(item: Item, encoding: MaskEncoding) -> Labels:
 def write_voc(dataset: Dataset, out: Path) -> None:
     """Write the folders and lists of VOC, and `classes.yaml`; images are copied byte for byte.
 
-    They keep their kind: VOC's own code asks for .jpg and does not find others. It also takes the first class for
-    background. Objects are numbered anew from 1; pixels without a label are void, also among the objects where there is
-    none. All splits share one folder: where two have an image of the same name, every name begins with its split's.
-    Raises `DataError` for more than 254 objects in an image, which VOC's 8 bits cannot number, and what
-    `Dataset.read_labels` raises.
+    VOC's own code finds only images in .jpg files, and takes the first class for background. Objects are numbered anew
+    from 1. Pixels without a label are void, in object masks too where no object is. All splits share one folder; where
+    two splits have an image of the same name, the name of its split is put before every name. Raises `DataError` for
+    more than 254 objects in an image, which VOC's 8 bits cannot number, and what `Dataset.read_labels` raises.
     """
     names = Counter(item.name.casefold() for _, item in dataset.items())
     shared = any(count > 1 for count in names.values())
@@ -157,26 +157,28 @@ def _read_objects(path: Path) -> Int32:
 
 
 def _remarks(label_map: UInt8, instance_map: Int32) -> tuple[str, ...]:
-    """Return what is doubtful in objects' classes; nothing for maps of two sizes, which are an error elsewhere."""
+    """Return remarks on objects over several classes or without a label; none for maps of different sizes, which are an
+    error where the item is read."""
     if label_map.shape != instance_map.shape:
         return ()
     pixels = np.bincount((instance_map * 256 + label_map).ravel(), minlength=256 * 256).reshape(256, 256)[1:]
     classes = (pixels[:, :IGNORE_INDEX] > 0).sum(axis=1)
-    several, none = classes > 1, (classes == 0) & pixels.any(axis=1)
+    has_several, has_none = classes > 1, (classes == 0) & pixels.any(axis=1)
     cases = (
-        (several, "lie on several classes", "has the class of most of its pixels"),
-        (none, "have no pixel with a label", "has no class"),
+        (has_several, "lie on several classes", "has the class of most of its pixels"),
+        (has_none, "have no pixel with a label", "has no class"),
     )
-    remarks = (object_remark(_names(which), found, "one class an object", done) for which, found, done in cases)
+    remarks = (object_remark(_ids_where(chosen), found, "one class an object", done) for chosen, found, done in cases)
     return tuple(filter(None, remarks))
 
 
-def _names(which: npt.NDArray[np.bool_]) -> list[str]:
-    return [str(number + 1) for number in np.flatnonzero(which)]
+def _ids_where(chosen: npt.NDArray[np.bool_]) -> list[str]:
+    """Return the ids of the chosen objects, boolean (255,), as texts; ids count from 1."""
+    return [str(number + 1) for number in np.flatnonzero(chosen)]
 
 
 def _homes(root: Path) -> list[Path]:
-    """Return the directories that hold the folders: `root`, else those below it."""
+    """Return the directories that hold VOC's folders: `root`, else those of `PLACES`."""
     below = [place for pattern in PLACES for place in sorted(root.glob(pattern))]
     homes = [home for home in (root, *below) if (home / IMAGES).is_dir() and (home / CLASS_MASKS).is_dir()]
     return homes[:1] if root in homes else homes
@@ -196,7 +198,8 @@ def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
 
 
 def _assign_splits(home: Path, items: dict[str, Item]) -> tuple[list[tuple[str | None, Item]], list[Problem]]:
-    """Return every listed image once a split, one that is not there as an item whose files are missing; and remarks."""
+    """Return the listed images, each once in a split, and remarks. A listed image that is not there becomes an item
+    whose files are missing."""
 
     def listed(split: str, texts: list[str]) -> list[Line]:
         return [parse_line(split, text, lambda name: _item_of(name, items)) for text in texts]
@@ -221,8 +224,11 @@ def _assign_splits(home: Path, items: dict[str, Item]) -> tuple[list[tuple[str |
 
 
 def _split(lists: Collection[str]) -> str | None:
-    """Return the split of an image that only a list of the whole, or none, names: the missing one of train and val;
-    train, of which val is drawn, beside a list of test alone; else none."""
+    """Return the split of the images that only a list of the whole data names, given the names of the other lists.
+
+    It is the one of train and val that has no list; where both have none, train beside a list of test, of which val is
+    drawn, else none.
+    """
     missing = [split for split in ("train", "val") if split not in lists]
     if len(missing) == 1:
         return missing[0]
@@ -234,7 +240,7 @@ def _item_of(text: str, items: dict[str, Item]) -> Item | None:
 
 
 def _with_ending(item: Item) -> Item:
-    """Return an item under the name that the image of a stem has in VOC."""
+    """Return an item whose missing image, listed by its stem, has the file name of VOC's images."""
     has_ending = item.image.suffix.lower() in IMAGE_ENDINGS
     return item if has_ending else replace(item, image=item.image.with_name(f"{item.image.name}.jpg"))
 

@@ -1,4 +1,4 @@
-"""The classes of data in Pascal VOC's layout: VOC's own, those of a list beside the data, or counted (see `voc`)."""
+"""The classes of data in Pascal VOC's layout: those of a class list, VOC's own, or those that the values suggest."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ _IGNORED = ("__ignore__", "ignored", *VOID_NAMES)
 
 
 def _palette() -> npt.NDArray[np.uint8]:
-    """Return VOC's colours, uint8 (256, 3): of a value's bits, 0, 3 and 6 are red's highest, 1, 4, 7 green's ..."""
+    """Return VOC's colours, uint8 (256, 3). The bits 0, 3, 6 of a value are the highest bits of red, 1, 4, 7 those of
+    green, and 2, 5 those of blue."""
     values, channels = np.arange(256)[:, None], np.arange(3)
     colors = np.zeros((256, 3), np.uint8)
     for i in range(3):
@@ -57,15 +58,15 @@ def read_encoding(
     *,
     has_objects: bool = False,
 ) -> MaskEncoding:
-    """Return how the masks that `images` has, each with its image, stand for classes: by the first list in `folders`;
-    where every image is called as VOC's are (2007_000032), by VOC's classes; else as `interpretation.infer_encoding`
-    says, for data that `has_objects` or not.
+    """Return what the values of masks stand for.
 
-    255 is no label, but where masks hold 0 and 255 alone and there are two classes. Raises `DataError` for lists that
-    make no sense, and as `interpretation.infer_encoding` does.
+    The first class list in `folders` decides. Without one, VOC's classes count where every image is named like VOC's
+    (2007_000032); else `interpretation.infer_encoding` decides. 255 is no label, unless masks hold 0 and 255 alone and
+    there are two classes. images: the image of each mask. stems: those of all images. has_objects: whether there are
+    object masks. Raises `DataError` for lists that make no sense, and as `interpretation.infer_encoding`.
     """
-    places, masks = list(dict.fromkeys(folders)), list(images)
-    for folder in places:
+    different_folders, masks = list(dict.fromkeys(folders)), list(images)
+    for folder in different_folders:
         class_list = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
         if class_list is not None:
             require_no_ids(class_list)
@@ -74,7 +75,7 @@ def read_encoding(
         known = (*range(len(NAMES)), IGNORE_INDEX)
         colors = indices_of_colors(known)
         return MaskEncoding(CLASSES, {index: index for index in known}, colors, colors, why="the classes of Pascal VOC")
-    return infer_encoding(places[0], masks, None, has_objects=has_objects, images=images)
+    return infer_encoding(different_folders[0], masks, None, has_objects=has_objects, images=images)
 
 
 def _names_list(folder: Path) -> ClassList | None:
@@ -83,10 +84,9 @@ def _names_list(folder: Path) -> ClassList | None:
         return None
     names = [name for name in lines_of(path) if name not in _IGNORED]
     if not names or names[0].strip("_") != BACKGROUND:
-        expected = "_background_ first, after __ignore__"
-        raise DataError(
-            path, f"{format_value(names[0])} first" if names else "no class", expected, "Name value 0 there."
-        )
+        found = f"{format_value(names[0])} first" if names else "no class"
+        remedy = "Write _background_, the class of value 0, before the other classes."
+        raise DataError(path, found, "_background_ first, after __ignore__", remedy)
     return _class_list_of_rows(
         path, [(name, tuple(PALETTE[index % len(PALETTE)].tolist())) for index, name in enumerate(names)], {}
     )
@@ -106,10 +106,10 @@ def read_label_map(folder: Path) -> ClassList | None:
         if len(channels) != 3 or not all(_CHANNEL.fullmatch(channel) and int(channel) < 256 for channel in channels):
             raise DataError(path, f"the line {format_value(line)}", "name:r,g,b:parts:actions", "Correct the line.")
         color = (int(channels[0]), int(channels[1]), int(channels[2]))
-        ignored = name in _IGNORED
-        if colors.setdefault(color, IGNORE_INDEX if ignored else len(rows)) != (IGNORE_INDEX if ignored else len(rows)):
+        label = IGNORE_INDEX if name in _IGNORED else len(rows)
+        if colors.setdefault(color, label) != label:
             raise DataError(path, f"the colour {list(color)} twice", "a colour a class", "Correct one of the lines.")
-        if not ignored:
+        if label != IGNORE_INDEX:
             rows.append((name, color))
     return _class_list_of_rows(path, rows, colors)
 

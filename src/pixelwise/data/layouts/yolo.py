@@ -1,19 +1,21 @@
-"""YOLO's texts of outlines, one an image, as Ultralytics lays them out for segmentation.
+"""YOLO's text files of outlines, one for each image, as Ultralytics lays them out for segmentation.
 
 Ultralytics, "Instance Segmentation Datasets", docs.ultralytics.com/datasets/segment.
 
     data.yaml                      path (optional), train, val, test, names: [sky, ...] or {0: sky, ...}, nc (optional)
     images/train/a.jpg             labels/train/a.txt        0 0.25 0.1 0.5 0.1 0.5 0.4
 
-A split is a folder, which is searched to any depth, a text that lists images, or several of either, from `path` or
-from the YAML's folder on; `path` often names a folder of another machine, and counts where it exists. The last folder
-`images` in an image's path, replaced by `labels`, leads to its text; without one the text lies beside the image. A line
-is an object: its class, then x and y of each corner as fractions of the image's width and height from the top left.
-What is no object is background, class 0, and YOLO's classes follow.
+A split is a folder, which is searched to any depth, or a text file that lists images, or several of these. Their paths
+are relative to `path`, which is ignored where it does not exist, since it often names a folder of another machine, or
+to the folder of the YAML file. The text of an image lies in the folder that results when the last folder `images` in
+its path is replaced by `labels`, or else beside the image. Each line is an object: its class, then x and y of each
+corner, as fractions of the image's width and height from the top left. Class 0 is background, every pixel outside of
+objects; YOLO's classes follow.
 
 An image whose text is missing or empty has no object. A split in which every text is missing is an error; a test set
-without texts, or that is not there, is no split. Boxes (four numbers), keypoints, unknown classes and coordinates off
-by more than a hundredth are errors; what lies outside the image by less is cut. Of lines that overlap see `rasterize`.
+without texts, or one that is not there, is no split. Boxes (four numbers), keypoints, unknown classes, and coordinates
+outside of the image by more than a hundredth of its side, are errors; parts outside of the image are cut. Where objects
+overlap see `rasterize`.
 """
 
 from __future__ import annotations
@@ -50,10 +52,12 @@ from pixelwise.instances.polygons import Ring, trace_outlines
 from pixelwise.raster.image import image_size
 
 TOLERANCE = 0.01
-"""How far outside the image a corner may lie, as a fraction of its side; Ultralytics allows as much."""
+"""How far outside the image a corner may lie, as a fraction of the image's side; Ultralytics allows as much."""
 BOX = 4
+"""Numbers of a line that is a box."""
 DECIMALS = 9
-"""Of a written fraction: a corner is less than half a pixel off, so that no pixel is, at any size that is read."""
+"""Decimals of a written fraction. They move a corner by so little that no pixel changes, in images of any size that is
+read."""
 
 
 def is_yolo(root: Path) -> bool:
@@ -91,18 +95,18 @@ def _read_labels(item: Item, classes: ClassMap) -> Labels:
 def write_yolo(dataset: Dataset, out: Path) -> None:
     """Write `images/SPLIT/`, `labels/SPLIT/` and `data.yaml`; images are copied byte for byte.
 
-    Each object becomes one line. YOLO has neither holes nor parts: further rings are joined to the first over bridges
-    of no width, which here gives back every pixel, while readers that draw outlines, as Ultralytics does, see a line
-    there. The first class is taken for background, and what no object covers becomes it, whether it had a label or
-    not; objects of the first class are left out. An object has one class, that of most of its pixels. Ultralytics asks
-    for both train and val. Raises `DataError` for data with one class alone, and what `Dataset.read_labels` raises.
+    Each object becomes one line. YOLO has neither holes nor objects of several parts: their outlines are joined by
+    bridges of no width. pixelwise reads the same pixels from them; readers that draw the outline, such as Ultralytics,
+    draw a line there. The first class becomes background, and so do all pixels that no object covers, labelled or not;
+    objects of the first class are left out. An object has one class, that of most of its pixels. Ultralytics needs both
+    train and val. Raises `DataError` for data with a single class, and what `Dataset.read_labels` raises.
     """
     names = dict(enumerate(dataset.classes.names[1:]))
     if not names:
         raise DataError(dataset.root, "one class", "background and a class of objects", "Convert to 'folders'.")
     with new_directory(out) as temporary:
         for split, item in dataset.items():
-            lines = _written(number_objects(dataset.read_labels(item)))
+            lines = _format_lines(number_objects(dataset.read_labels(item)))
             copy_image(item, temporary / "images" / split)
             write_text(temporary / "labels" / split / f"{item.name}.txt", "".join(f"{line}\n" for line in lines))
         content = {**{split: f"images/{split}" for split in dataset.splits}, "names": names}
@@ -110,7 +114,7 @@ def write_yolo(dataset: Dataset, out: Path) -> None:
 
 
 def bridge_rings(rings: Sequence[Ring]) -> Ring:
-    """Return one ring that surrounds what the rings do: each is reached, and left, over a line to its first corner."""
+    """Return one ring with the same inside as several: a line to the first corner of each, and back, joins them."""
     line = rings[0]
     for ring in rings[1:]:
         at = int(((line - ring[0]) ** 2).sum(axis=1).argmin())
@@ -118,7 +122,8 @@ def bridge_rings(rings: Sequence[Ring]) -> Ring:
     return line
 
 
-def _written(labels: LabelledObjects) -> Iterator[str]:
+def _format_lines(labels: LabelledObjects) -> Iterator[str]:
+    """Yield the line of each object of a class other than the first."""
     objects = objects_from_maps(labels.label_map, labels.instance_map)
     height, width = labels.label_map.shape
     for class_index, piece in zip(objects.class_index.tolist(), objects.pieces(), strict=True):

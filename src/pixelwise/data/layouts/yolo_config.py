@@ -1,4 +1,4 @@
-"""The YAML file of YOLO's data sets: the classes, and where images and their texts lie (see `yolo`)."""
+"""The YAML file of YOLO's data sets: the classes, and the places of images and their texts (see `yolo`)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from pixelwise.data.splits import SPLITS
 from pixelwise.raster.image import IMAGE_ENDINGS
 
 FILES = ("data.yaml", "dataset.yaml")
-"""What the YAML is called, first of all; any other name will do."""
+"""The usual names of the YAML file, which are preferred to other names."""
 EXPECTED = "data.yaml with train, val and names, images/ and labels/"
 CLASS_NAMES = "classes.txt"
-"""What labelling tools leave among the texts."""
+"""A class list that labelling tools leave among the texts."""
 _KEYS = (re.compile(r"^(names|nc)\s*:", re.MULTILINE), re.compile(r"^(train|val)\s*:", re.MULTILINE))
 
 
@@ -45,7 +45,7 @@ def yaml_file(root: Path) -> Path | None:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return what the file holds; raise `DataError` where it cannot be read or speaks of keypoints."""
+    """Return what the file holds; raise `DataError` for a file that cannot be read, and for data with keypoints."""
     try:
         content = parse_yaml(path)
     except (OSError, ValueError) as error:
@@ -82,7 +82,8 @@ def read_classes(path: Path, content: dict[str, Any]) -> ClassMap:
 
 
 def _names(path: Path, names: Any) -> list[str]:
-    """Return the names in the order of their ids; raise `DataError` where one is missing, twice there or no text."""
+    """Return the names in the order of their ids; raise `DataError` for a name that is missing, no text, or there
+    twice."""
     expected = "names: [sky, ...] or {0: sky, 1: ...}, no id left out"
     remedy = "Correct them: texts number the classes in this order, from 0."
     if isinstance(names, dict):
@@ -112,20 +113,18 @@ def _names(path: Path, names: Any) -> list[str]:
 
 
 def read_items(path: Path, content: dict[str, Any], split: str, images_root: Path | None = None) -> list[Item]:
-    """Return the images of a split, none where the file names none, with their texts as masks.
+    """Return the images of a split, with their texts as masks; none where the file does not name the split.
 
-    An image without a text stands in for it, so that there is a file to name and to tell changes by. Folders and lists
-    lie under the folder of the file, or under `images_root`. Raises `DataError` for others, for a path that is not
-    there or has no images, for images without any text, and for two of one name.
+    An image without a text is its own mask, so that messages and checks for changes have a file. Raises `DataError` for
+    folders and lists that lie neither under the folder of the YAML file nor under `images_root`, for a path that is not
+    there or has no images, for a split without any text, and for two images of one name.
     """
-    entry: Any = next((content[key] for key in SPLITS[split] if content.get(key)), [])
-    entries = entry if isinstance(entry, list) else [entry]
+    entries = _as_list(next((content[key] for key in SPLITS[split] if content.get(key)), []))
     stated = content.get("path") or ""
-    for key, stated_path in (("path", stated), *((split, stated_path) for stated_path in entries)):
-        if not isinstance(stated_path, str) and type(stated_path) is not int:
-            raise DataError(
-                path, f"{key}: {format_value(stated_path)}", "a path, or a list of paths", "Correct it, or quote it."
-            )
+    for key, value in (("path", stated), *((split, value) for value in entries)):
+        if not isinstance(value, str) and type(value) is not int:
+            found = f"{key}: {format_value(value)}"
+            raise DataError(path, found, "a path, or a list of paths", "Correct it, or quote it.")
     roots = [os.path.realpath(folder) for folder in (path.parent, images_root) if folder is not None]
     bases = [base for base in (path.parent / str(stated), path.parent) if os.path.isdir(base)]
     listed = (image for text in entries for image in _images(path, bases, split, str(text), roots))
@@ -153,7 +152,7 @@ def read_items(path: Path, content: dict[str, Any], split: str, images_root: Pat
 
 
 def stray_texts(items: Iterable[Item]) -> tuple[Path, ...]:
-    """Return the texts, in the folders that `labels` in place of `images` leads to, beside which there is no image."""
+    """Return the texts without an image, in the folders `labels` that belong to folders of images."""
     folders = {_text(item.image).parent: item.image.parent for item in items}
     strays: list[Path] = []
     for labels, images in folders.items():
@@ -164,8 +163,8 @@ def stray_texts(items: Iterable[Item]) -> tuple[Path, ...]:
 
 
 def report_unlisted_images(root: Path, content: dict[str, Any], items: Iterable[Item]) -> list[Problem]:
-    """Return a remark on images beside those that lists name, where a split is a list."""
-    entries = [entry for split in SPLITS for name in SPLITS[split] for entry in _listed_entries(content.get(name))]
+    """Return a remark on images that lie beside listed ones and are in no list, where a split is a list."""
+    entries = [str(entry) for split in SPLITS for name in SPLITS[split] for entry in _as_list(content.get(name))]
     if not any(entry.lower().endswith(".txt") for entry in entries):
         return []
     used = {item.image for item in items}
@@ -174,8 +173,8 @@ def report_unlisted_images(root: Path, content: dict[str, Any], items: Iterable[
     return report_unlisted(root, images, used)
 
 
-def _listed_entries(entry: Any) -> list[str]:
-    return [str(text) for text in (entry if isinstance(entry, list) else [entry])]
+def _as_list(entry: Any) -> list[Any]:
+    return entry if isinstance(entry, list) else [entry]
 
 
 def _images(path: Path, bases: Sequence[Path], split: str, entry: str, roots: Sequence[str]) -> list[Path]:
@@ -204,27 +203,27 @@ def _images(path: Path, bases: Sequence[Path], split: str, entry: str, roots: Se
 
 
 def _require_inside(path: Path, place: Path, entry: str, roots: Sequence[str]) -> None:
-    """Raise `DataError` for a folder or list outside of these, before it is searched."""
-    end = os.path.realpath(place)
-    if any(contains(root, end) for root in roots):
+    """Raise `DataError` for a folder or list that is not under one of the roots, before it is searched."""
+    target = os.path.realpath(place)
+    if any(contains(root, target) for root in roots):
         return
     remedy = "Copy what belongs to the data into it, or correct the path."
-    if not contains(end, roots[0]):  # never the whole machine
-        remedy = f"Copy what belongs to the data into it, or allow the folder: `images_root={str(end)!r}`."
-    raise DataError(path, f"{entry}, which lies outside the data set ({end})", f"paths under {roots[0]}", remedy)
+    if not contains(target, roots[0]):  # a folder that holds the data set itself must not be suggested
+        remedy = f"Copy what belongs to the data into it, or allow the folder: `images_root={str(target)!r}`."
+    raise DataError(path, f"{entry}, which lies outside the data set ({target})", f"paths under {roots[0]}", remedy)
 
 
 def _image_of_line(bases: Sequence[Path], line: str) -> Path:
-    """Return the image that a line names, whose first folders may be those of another machine."""
+    """Return the image that a line names; the first folders of its path may be those of another machine."""
     if not is_usable(line) or not Path(line).name:  # "." and "/" are no names
         return bases[0] / (shorten(line)[:60].strip("./") or "nameless")
     names = (line, *(end for end in _ends(line) if "/" in end))
-    places = (os.path.join(base, name) for name in names for base in bases)  # a Path of each takes long
+    places = (os.path.join(base, name) for name in names for base in bases)  # as texts, since Path objects are slow
     return Path(next(filter(os.path.isfile, places), os.path.join(bases[0], line)))
 
 
 def _ends(path: str) -> list[str]:
-    """Return the path without `..`, and what remains of it folder by folder."""
+    """Return the ends of a path, the longest first, without `..`."""
     parts = parts_of(path)
     return ["/".join(parts[first:]) for first in last_levels(parts)]
 

@@ -17,14 +17,14 @@ Int64 = npt.NDArray[np.int64]
 Whole = npt.NDArray[np.integer[Any]]
 
 _SAMPLE = 24
-"""Masks whose pixels are read."""
+"""Masks whose pixels are read at most."""
 _FEWEST = 3
-"""Fewer intermediate values may be classes of their own, such as object borders."""
+"""Least number of interpolated values. Fewer may be classes of their own, such as object borders."""
 _FLAT, _BETWEEN = 0.05, 0.7
-"""Of the pixels with interpolated values, at most this share lies inside areas of one value, and at least this share
+"""Largest share of the pixels with interpolated values that lie inside areas of one value, and least share that lie
 between a darker and a brighter neighbour."""
 _POLES = 0.15
-"""Least share of pixels with the darkest or the brightest value in a mask with soft edges. Photos have fewer."""
+"""Least share of pixels with the darkest or the brightest value in masks with soft edges. Photos have fewer."""
 _ALONG = 0.95
 """Least share of the image's border that must be of one class."""
 
@@ -77,7 +77,7 @@ def lies_on_borders(masks: Sequence[MaskHistogram], value: int) -> bool:
 
 
 def find_interpolated_values(masks: Sequence[MaskHistogram]) -> frozenset[int]:
-    """Return the values that interpolation made of others in masks of several classes."""
+    """Return the values that interpolation made between the values of classes, in masks of several classes."""
     if len(pixels_per_value(masks)) < _FEWEST + 2:
         return frozenset()
     borders = measure_borders(masks)
@@ -111,7 +111,7 @@ def _border_values(mask: MaskHistogram) -> Int64:
 
 
 def measure_borders(masks: Sequence[MaskHistogram]) -> BorderStatistics:
-    """Return where the values of a sample of masks lie. The sample prefers masks of many values."""
+    """Return where the values of a sample of masks lie: the masks with the most values."""
     sample = sorted((mask for mask in masks if len(mask.pixels) > 2), key=lambda mask: -len(mask.pixels))[:_SAMPLE]
     values = np.array(sorted({value for mask in sample for value in mask.pixels}), np.int64)
     pixels, flat, between = np.zeros((3, len(values)), np.int64)
@@ -129,7 +129,7 @@ def measure_borders(masks: Sequence[MaskHistogram]) -> BorderStatistics:
 
 
 def _index_values(stored: StoredMask, values: Int64) -> Whole:
-    """Return the position of each pixel's value in `values`, in the smallest type, which is faster to compare."""
+    """Return the position of each pixel's value in `values`, in the smallest dtype, which is the fastest to compare."""
     small: type[np.integer[Any]] = np.uint8 if len(values) <= 256 else np.uint16 if len(values) <= 65536 else np.int32
     if stored.dtype == np.uint8:
         return np.searchsorted(values, np.arange(256)).astype(small)[stored]

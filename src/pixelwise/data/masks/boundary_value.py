@@ -11,9 +11,9 @@ from pixelwise.data.masks.statistics import MaskHistogram
 from pixelwise.raster.image import read_values
 
 _SAMPLE = 24
-"""Maps whose pixels are read."""
+"""Maps whose pixels are read at most, evenly spread."""
 _MOST = 0.5
-"""Least share of the maps that hold the value, and of the objects that it touches."""
+"""Least share of the maps that must hold the value, and of the objects that it must touch."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,13 @@ class BoundaryValue:
 
 def find_boundary_value(maps: Sequence[MaskHistogram]) -> BoundaryValue | None:
     """Return the highest value of the file type where it marks, or may mark, object boundaries; else `None`."""
-    maps = [single for single in maps if any(value > 0 for value in single.pixels)]
-    for top in (65535, 255) if any(single.deep for single in maps) else (255,):
-        with_top = [single for single in maps if top in single.pixels]
-        ids = [[value for value in single.pixels if 0 < value != top] for single in maps]
-        is_last_id = any(top - 1 in single.pixels for single in with_top)  # of 255 objects the last has the id 255
+    maps = [histogram for histogram in maps if any(value > 0 for value in histogram.pixels)]
+    for top in (65535, 255) if any(histogram.deep for histogram in maps) else (255,):
+        with_top = [histogram for histogram in maps if top in histogram.pixels]
+        ids = [[value for value in histogram.pixels if 0 < value != top] for histogram in maps]
+        is_last_id = any(
+            top - 1 in histogram.pixels for histogram in with_top
+        )  # of 255 objects the last has the id 255
         if len(with_top) < max(1, _MOST * len(maps)) or is_last_id or not any(ids):
             continue
         contiguous = float(np.mean([max(values) <= 1.1 * len(values) for values in ids if values])) >= 0.9
@@ -49,20 +51,20 @@ def remove_value(maps: Sequence[MaskHistogram], value: int) -> list[MaskHistogra
     """Return the histograms without this value."""
     return [
         MaskHistogram(
-            single.path,
-            {v: count for v, count in single.pixels.items() if v != value},
-            palette=single.palette,
-            deep=single.deep,
+            histogram.path,
+            {v: count for v, count in histogram.pixels.items() if v != value},
+            palette=histogram.palette,
+            deep=histogram.deep,
         )
-        for single in maps
+        for histogram in maps
     ]
 
 
 def _count_touched(maps: Sequence[MaskHistogram], top: int) -> tuple[int, int]:
     """Return how many objects have a pixel beside one of value `top`, and how many objects there are, in a sample."""
     touched = total = 0
-    for single in maps[:: -(-len(maps) // _SAMPLE)]:
-        stored = read_values(single.path)
+    for histogram in maps[:: -(-len(maps) // _SAMPLE)]:
+        stored = read_values(histogram.path)
         values = stored[..., 0] if stored.ndim == 3 else stored
         is_top = values == top
         near = is_top.copy()
@@ -72,5 +74,5 @@ def _count_touched(maps: Sequence[MaskHistogram], top: int) -> tuple[int, int]:
         near[:, :-1] |= is_top[:, 1:]
         beside = near & ~is_top & (values > 0)
         touched += len(np.unique(values[beside]))
-        total += sum(0 < value != top for value in single.pixels)
+        total += sum(0 < value != top for value in histogram.pixels)
     return touched, total

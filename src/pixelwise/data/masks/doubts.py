@@ -57,8 +57,8 @@ def possible_count_from_1(
     """Return the problem for masks of 1..n among masks of 0..n-1. top: n."""
     message = (
         f"found no 0 in {len(high):,} of {len(masks):,} masks ({_names(root, high)}), which hold {top}, and no {top} "
-        "in the others; expected one count in all masks. Each value is read as one class, the same in all masks. If "
-        "these masks count their classes from 1, subtract 1 from them."
+        "in the others; expected class indices that begin with the same number in all masks. Each value is read as one "
+        "class, the same in all masks. If these masks count their classes from 1, subtract 1 from their values."
     )
     return Problem(root, "assumed", message)
 
@@ -106,8 +106,8 @@ def possible_inversion(root: Path, inverted: Sequence[MaskHistogram], masks: Seq
     """Return the problem for masks of two values that may be inverted."""
     message = (
         f"found the foreground all along the border, and on most of the pixels, of {len(inverted):,} of {len(masks):,} "
-        f"masks ({_names(root, inverted)}), and the background along that of others; expected one meaning of dark and "
-        "bright. All are read alike. If these masks are inverted, invert them again."
+        f"masks ({_names(root, inverted)}), and the background along that of others; expected dark and bright to mean "
+        "the same in all masks. All masks are read in the same way. If these masks are inverted, invert them again."
     )
     return Problem(root, "inverted_mask", message)
 

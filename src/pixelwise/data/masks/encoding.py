@@ -49,10 +49,10 @@ class MaskEncoding:
     values: the label of each value. colors, palette: the label of each colour. apart: groups of values that exclude one
     another; a mask holds values of one group at most. shown_colors: the labels of palette colours, for display only.
     objects: whether the values are object ids. Then 0 is the first class and any other id the second, except for the
-    ids in `values`, which have no label. ignored_ids: values of instance maps in files of their own that are no
+    ids in `values`, which have no label. ignored_ids: values of instance maps, in files beside the masks, that are no
     objects. smooth: whether JPEG masks are read too, since the class list gives thresholds. why, why_no_label: the
-    evidence for the values of classes and of no label. remedy: what to do about an unknown value. problems: what was
-    assumed about the data set, or is wrong with it.
+    evidence for the values of classes and of no label, each a clause. remedy: what to do about an unknown value.
+    problems: what was assumed about the data set, or is wrong with it.
     """
 
     classes: ClassMap
@@ -172,8 +172,8 @@ class MaskEncoding:
                 present.update(np.unique(keys).tolist())
         groups = [format_ranges(group & present) for group in self.apart if group & present]
         if len(groups) > 1:
-            problem = f"values of two encodings in one mask: {' and '.join(groups)}"
-            raise MaskError(path, problem, "one encoding of the classes in a mask", self.remedy)
+            found = f"values of two encodings in one mask: {' and '.join(groups)}"
+            raise MaskError(path, found, "one encoding of the classes in a mask", self.remedy)
         return label_map
 
     def _unknown_key_error(
@@ -203,9 +203,9 @@ def read_instance_map(path: Path) -> Int32:
     if stored.ndim == 3 and is_gray(stored):
         stored = stored[..., 0]
     if stored.ndim != 2 or stored.min() < 0 or stored.max() > MAX_ID:
-        problem_text = "an RGB image" if stored.ndim != 2 else f"object ids from {stored.min()} to {stored.max()}"
+        found = "an RGB image" if stored.ndim != 2 else f"object ids from {stored.min()} to {stored.max()}"
         remedy = "Save the instance map as 16-bit gray PNG."
-        raise MaskError(path, problem_text, f"one object id a pixel, 0..{MAX_ID}", remedy)
+        raise MaskError(path, found, f"one object id a pixel, 0..{MAX_ID}", remedy)
     return stored.astype(np.int32)
 
 
@@ -247,13 +247,13 @@ def palette_labels(palette: UInt8, labels: Mapping[int, int]) -> dict[int, int]:
 
 
 def has_one_color(values: Sequence[int], palette: StoredMask) -> bool:
-    """Return whether a palette, (n, 3), gives several `values` one and the same colour, so that it tells nothing."""
+    """Return whether a palette, (n, 3), gives all of several `values` the same colour, so that it tells nothing."""
     listed = [value for value in values if value < len(palette)]
     return len(listed) > 1 and bool((palette[listed] == palette[listed[0]]).all())
 
 
 def _is_filler(palette: UInt8) -> bool:
-    """Return whether entry 255 repeats an earlier colour. Then it fills the palette up and tells nothing about 255."""
+    """Return whether entry 255 repeats an earlier colour. Then it is a filler and tells nothing about 255."""
     return len(palette) > IGNORE_INDEX and bool((palette[:IGNORE_INDEX] == palette[IGNORE_INDEX]).all(axis=1).any())
 
 

@@ -19,9 +19,9 @@ from pixelwise.data.masks.statistics import MaskHistogram, collect_statistics
 from pixelwise.data.problem import Problem
 
 SAMPLE = 256
-"""Maps whose values are counted."""
+"""Maps whose values are counted at most, evenly spread."""
 _SEVERAL = 3
-"""Least number of objects in a map, and of such maps, that is evidence about the background."""
+"""Least number of objects in a map, and least number of such maps, from which the background is judged."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class IdEncoding:
 
 
 def infer_id_encoding(root: Path, maps: Sequence[Path], class_list: ClassList | None) -> IdEncoding:
-    """Return how instance maps are read, judged by a sample of them.
+    """Return how instance maps are read: as `ignore_ids` of the class list says, else judged by a sample of the maps.
 
-    `ignore_ids` of a class list decides. Raises `DataError` for `ignore_ids` where there are no instance maps.
+    Raises `DataError` for `ignore_ids` where there are no instance maps.
     """
     stated = None if class_list is None else class_list.ignore_ids
     if class_list is not None and stated is not None and not maps:
@@ -95,16 +95,16 @@ def _boundary_problem(root: Path, boundary: BoundaryValue, total: int) -> Proble
 
 def _pieces_problem(root: Path, maps: Sequence[MaskHistogram], void: Sequence[int]) -> list[Problem]:
     """Return a problem where most ids lie in several pieces, as classes or the value of a binary mask do."""
-    maps = [single for single in maps if any(value > 0 and value not in void for value in single.pixels)]
-    if not maps or max(max(single.pixels) for single in maps) > 65535:
+    maps = [m for m in maps if any(value > 0 and value not in void for value in m.pixels)]
+    if not maps or max(max(m.pixels) for m in maps) > 65535:
         return []
     sample = maps[:: -(-len(maps) // PIXEL_SAMPLE)]
-    regions = [(single, region) for single in sample for region in measure_regions(single) if region.value not in void]
-    in_pieces = [single for single, region in regions if not region.connected]
+    regions = [(m, region) for m in sample for region in measure_regions(m) if region.value not in void]
+    in_pieces = [m for m, region in regions if not region.connected]
     total = len(regions)
     if len(in_pieces) <= 0.5 * total:
         return []
-    names = ", ".join(dict.fromkeys(single.path.name for single in in_pieces[:3]))
+    names = ", ".join(dict.fromkeys(m.path.name for m in in_pieces[:3]))
     message = (
         f"found ids in several pieces each, {len(in_pieces):,} of {total:,} looked at (such as in {names}); expected a "
         "number for each object. Each id is read as one object. If the pieces are objects, number each; if the values "
@@ -118,9 +118,9 @@ def _background_problem(root: Path, maps: Sequence[MaskHistogram], void: Sequenc
     several = [m for m in maps if sum(value > 0 and value not in void for value in m.pixels) >= _SEVERAL]
     if len(several) < _SEVERAL:
         return []
-    largest = [max(single.pixels, key=single.pixels.__getitem__) for single in several]
+    largest = [max(m.pixels, key=m.pixels.__getitem__) for m in several]
     value = max(set(largest), key=largest.count)
-    covered = [single for single in several if single.pixels.get(value, 0) > 0.5 * single.area]
+    covered = [m for m in several if m.pixels.get(value, 0) > 0.5 * m.area]
     if value <= 0 or value in void or len(covered) < 0.8 * len(several):
         return []
     message = (

@@ -21,7 +21,7 @@ from pixelwise.data.masks.with_class_list import infer_with_list
 from pixelwise.data.masks.without_class_list import encode_soft_binary, infer_without_list
 
 SAMPLE = 256
-"""Masks that are read beside a list of more than two classes, which leaves little to find out."""
+"""Masks that are read at most, evenly spread, where a list of more than two classes leaves little to find out."""
 
 
 def infer_encoding(
@@ -45,14 +45,14 @@ def infer_encoding(
     has_objects
         Whether objects lie in files of their own. Then masks hold no object ids.
     images
-        The image of each mask, whose colours tell many classes from object ids.
+        The image of each mask. Its colours help to tell many classes from object ids.
 
     Raises
     ------
     DataError
-        For masks in colour without a class list (the remedy holds a list to paste), for values that cannot be class
-        indices, where all or most masks hold 0 and 255 alone beside a list of more than two classes, and where palettes
-        that contradict one another leave open which colour a list names.
+        In these cases: masks in colour without a class list (the remedy holds a list to paste); values that cannot be
+        class indices; a list of more than two classes, while all or most masks hold 0 and 255 alone; a list of names
+        without colours, while palettes contradict one another.
     """
     if class_list is None:
         statistics = collect_statistics(paths)

@@ -1,4 +1,4 @@
-"""Texts about mask values: how unusual values were read and how to state another reading; and errors."""
+"""Messages about unusual mask values: how they were read and how to state another reading, and errors."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def require_one_meaning_of_255(root: Path, masks: Sequence[MaskHistogram], encod
     for table in encodings.tables:
         levels = {value for value, index in table.items() if index and value > encodings.num_classes}
         beside = [mask for mask in with_255 if mask.pixels.keys() & levels]
-        others = [mask for mask in with_255 if mask not in beside and mask.pixels.keys() - {0, IGNORE_INDEX}]
+        others = [m for m in with_255 if not m.pixels.keys() & levels and m.pixels.keys() - {0, IGNORE_INDEX}]
         if beside and others and encodings.num_classes - 1 not in table.values():
             raise DataError(
                 root,

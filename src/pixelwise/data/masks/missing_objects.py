@@ -1,7 +1,7 @@
 """Masks compared with the instance maps beside them: objects without an id, and ids on background.
 
-In an image of which less than half is labelled, strokes on objects are no objects: what they belong to is unknown, and
-nothing is missing.
+An image is labelled by strokes where less than half of its pixels have a label. A stroke does not show the extent of
+its object, so in such an image no id is missing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap
-from pixelwise.core.text import quantity
+from pixelwise.core.text import join_first, quantity
 from pixelwise.data.dataset import Item, Labels, is_partly_labelled
 from pixelwise.data.problem import Problem
 from pixelwise.metrics.pixels import counted_pixels
@@ -29,9 +29,8 @@ _THICK = 2
 class ObjectCounts:
     """The objects of one image, counted by class; each array int64 (num_classes,).
 
-    has_map: whether there is an instance map. pixels: pixels of each class, without those of classes of which a partly
-    labelled image has strokes alone. ids: objects with an id. lost: regions without an id. lost_pixels: the pixels of
-    these regions.
+    has_map: whether there is an instance map. pixels: the pixels of each class; 0 for a class without ids in an image
+    labelled by strokes. ids: objects with an id. lost: regions without an id. lost_pixels: the pixels of these regions.
     """
 
     item: Item
@@ -60,8 +59,8 @@ def find_missing_objects(
 ) -> list[tuple[Item | None, Problem]]:
     """Return the problems of images whose masks show objects without an id, and of ids on the first class.
 
-    Objects are regions of the classes that have ids in at least half of the images that show the class and have any id.
-    The first class, background, has none. A problem of a single image comes with its item.
+    A class has objects if it has ids in at least half of the images that show it and have any id; the first class,
+    background, has none. A problem of a single image comes with its item.
     """
     with_ids = [image for image in images if image.ids.any()]
     maps = sum(image.has_map for image in images)
@@ -119,7 +118,7 @@ def _ids_on_background(root: Path, classes: ClassMap, images: Sequence[ObjectCou
     if not with_ids:
         return []
     count = sum(int(image.ids[0]) for image in with_ids)
-    names = ", ".join(image.item.name for image in with_ids[:3]) + (" ..." if len(with_ids) > 3 else "")
+    names = join_first([image.item.name for image in with_ids], 3)
     message = (
         f"found {count:,} objects of the instance maps, in {len(with_ids):,} of the images ({names}), most of whose "
         f"labelled pixels are {classes.names[0]} in the mask; expected objects of other classes. They are objects of "
@@ -133,7 +132,7 @@ def _count_lost(
 ) -> None:
     """Count, into `lost` and `lost_pixels`, the regions of each class that have no id.
 
-    A region counts that touches no object, or that is thicker than borders may differ.
+    A region counts if it touches no object, or if it is thicker than the difference that borders may have.
     """
     has_id = instance_map > 0
     unnumbered = ~has_id & counted_pixels(label_map) & (label_map > 0)

@@ -1,7 +1,7 @@
 """Masks of one data set that encode the same classes by different values: 0, 1, 2 in some, 0, 127, 254 in others.
 
-No mask holds values of both encodings, both have the same number of values, and values of equal rank stand for one
-class. Gray levels that differ by rounding alone (254 and 255) are such values too.
+No mask holds values of both encodings, both have the same number of values, and values of equal rank stand for the same
+class. Gray levels that differ only by rounding (254 and 255) are two encodings too.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def find_disjoint_values(masks: Sequence[MaskHistogram], values: Collection[int]
         indices, others = positive[:number], positive[number:]
         if indices == list(range(1, number + 1)) and others[0] >= APART * (number + 1):
             sets = {frozenset(mask.pixels) for mask in masks}
-            mixed = any(held.intersection(indices) and held.intersection(others) for held in sets)
-            return None if mixed else (indices, others)
+            are_mixed = any(held.intersection(indices) and held.intersection(others) for held in sets)
+            return None if are_mixed else (indices, others)
     return None
 
 

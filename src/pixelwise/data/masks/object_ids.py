@@ -24,20 +24,20 @@ SAMPLE = 24
 _CONNECTED = 0.85
 """Least share of values in one piece among object ids."""
 _ENOUGH = 12
-"""Values, mostly in pieces, that settle that they are classes."""
+"""From this many values on, most of them in several pieces, they are classes and no further masks are read."""
 _ALONE = 0.9
 """Least share of a value's pixels in its largest piece for it to count as one piece."""
 _SEVERAL = 3
-"""Fewer values in an image are classes."""
+"""Least mean number of values of an image; fewer are classes."""
 _MANY = 5
-"""Values an image from which on their places and sizes alone tell ids from classes. In files of more than 8 bits, which
-rarely hold classes, fewer suffice."""
+"""Least mean number of values of an image at which their places and sizes tell ids from classes. In files of more than
+8 bits, which rarely hold classes, fewer suffice."""
 _UNLIKE = 0.6
-"""Least variance within values, as a share of the overall one, where values make no difference."""
+"""Values make no difference where the variance within values is more than this share of the overall variance."""
 _OF_ONE_COLOR = 0.4
-"""Most of it in a channel where each value has a colour of its own."""
+"""Each value has a colour of its own where, in a channel, the same share is smaller than this."""
 _RECURRING = 24
-"""From so many regions whose value occurs in an earlier image on, colours are evidence."""
+"""Least number of regions whose value occurs in an earlier image, for colours to be evidence."""
 _ALIKE = 0.01
 """Least variance of places, or of the logarithms of areas, that is evidence."""
 
@@ -74,12 +74,12 @@ class ObjectIdEvidence:
 def detect_object_ids(
     masks: Sequence[MaskHistogram], images: Mapping[Path, Path] | None = None
 ) -> ObjectIdEvidence | None:
-    """Return the evidence that masks hold object ids; `None` where they hold classes. images: that of each mask.
+    """Return the evidence that masks hold object ids; `None` where they hold classes. images: the image of each mask.
 
-    Object ids are each in one piece. They run from 1 to the number of objects in every image, or differ from image to
-    image; and the object of one number in one image resembles that of the same number in another no more than any other
-    does. A value along object borders, such as 255, is no id. Where numbers differ from image to image, and those that
-    recur have one colour wherever they lie, they may be many classes of which each image has a few: it is not sure.
+    The pixels of an object id are in one piece. Ids run from 1 to the number of objects in every image, or differ from
+    image to image. Objects of one id in two images are no more alike than any two objects. A value along object
+    borders, such as 255, is no id. Values that differ from image to image, but have the same colour wherever they
+    recur, may be many classes of which each image shows a few; then the evidence is not sure.
     """
     boundary = find_boundary_value(masks)
     if boundary is not None and boundary.sure:
@@ -111,8 +111,8 @@ def _weigh_evidence(masks: Sequence[MaskHistogram], images: Mapping[Path, Path])
         )
     if _is_numbered_per_image(masks, counts):
         return ObjectIdEvidence("number from 1 in each image, as many as it has objects, each in one piece")
-    alike = _have_own_colors(regions)
-    if _differs_per_image(masks) and alike:
+    have_own_colors = _have_own_colors(regions)
+    if _differs_per_image(masks) and have_own_colors:
         reason = "are other numbers in each image, each in one piece, though each number has a colour of its own there"
         return ObjectIdEvidence(reason, sure=False)
     if _differs_per_image(masks):
@@ -121,7 +121,7 @@ def _weigh_evidence(masks: Sequence[MaskHistogram], images: Mapping[Path, Path])
     on_background = all(0 in mask.pixels for mask in masks)
     if on_background and (many or _has_no_gaps(masks, counts)) and _is_unlike_classes(regions):
         enough = bool(np.mean(counts) >= _MANY) or all(mask.deep for mask in masks)
-        sure = enough and not _is_in_one_column(regions) and not alike
+        sure = enough and not _is_in_one_column(regions) and not have_own_colors
         return ObjectIdEvidence(
             "are in one piece each, and the piece of a number has another place and size in every image", sure
         )
@@ -129,7 +129,7 @@ def _weigh_evidence(masks: Sequence[MaskHistogram], images: Mapping[Path, Path])
 
 
 def measure_regions(mask: MaskHistogram, image: Path | None = None) -> list[ValueRegion]:
-    """Return the regions of a mask's values without 0; of more than a hundred values, of a hundred or so."""
+    """Return the regions of a mask's values other than 0; of many values about a hundred, evenly spread."""
     from scipy import ndimage  # imported here: it takes 0.1 s, which most data sets do not need
 
     stored = read_values(mask.path)
@@ -154,7 +154,7 @@ def measure_regions(mask: MaskHistogram, image: Path | None = None) -> list[Valu
 
 
 def _read_colors(image: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8] | None:
-    """Return the colours of an image of this (height, width); `None` of another, or where it cannot be read."""
+    """Return the colours of an image; `None` where its (height, width) is not that of `shape`, or it cannot be read."""
     try:
         pixels = read_image(image)
     except PixelwiseError:  # which `check` reports
@@ -195,9 +195,11 @@ def _is_unlike_classes(regions: Sequence[Sequence[ValueRegion]]) -> bool:
 
 
 def _have_own_colors(regions: Sequence[Sequence[ValueRegion]]) -> bool:
-    """Return whether regions of one value have nearly one colour over the images, while their places differ as those of
-    any two regions: things of a class do, and numbers of objects do not. An object that is followed over images has one
-    colour and one place.
+    """Return whether regions of one value have nearly one colour over the images, while their places differ like those
+    of any two regions.
+
+    That is so for things of a class, and not for numbers of objects. An object that is followed over images has one
+    colour, but also one place.
     """
     members: defaultdict[int, list[tuple[float, ...]]] = defaultdict(list)
     for region in (region for image in regions for region in image if region.color is not None):
@@ -210,10 +212,7 @@ def _have_own_colors(regions: Sequence[Sequence[ValueRegion]]) -> bool:
 
 
 def _is_in_one_column(regions: Sequence[Sequence[ValueRegion]]) -> bool:
-    """Return whether all regions lie in one column, so that places are no evidence.
-
-    Layers that cross the whole image do.
-    """
+    """Return whether all regions lie in one column, as layers across the whole image do; then places are no evidence."""
     return float(np.var([region.column for image in regions for region in image])) <= _ALIKE
 
 

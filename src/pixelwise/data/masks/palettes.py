@@ -1,8 +1,8 @@
 """Palette masks whose palettes list the same colours in different orders.
 
-A tool that saves a palette file again may reorder the colours or keep only those that occur. Where colours recur over
-the masks they stand for classes, and they decide instead of the values. Colours that a lossy tool moved by a little
-count as the colours they were.
+A tool that saves a palette file again may reorder the colours or keep only those that occur. Where the same colours
+occur in several masks, they stand for classes and decide instead of the values. Colours that a lossy tool changed a
+little count as the colours they were.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ ColorValuesByMask = dict[Path, ColorValues]
 class PaletteConsensus:
     """One order of colours for all palettes.
 
-    masks: the masks with the values that their colours have in this order. values: the value of each packed colour,
-    `None` where palettes agree already. shown: the value of each packed colour, for display. problems: what was
-    assumed.
+    masks: the masks with the values that their colours have in this order. values: the value of each packed colour;
+    `None` where all palettes agree. shown: the value of each packed colour, for display. problems: what was assumed.
     """
 
     masks: tuple[MaskHistogram, ...]
@@ -122,11 +121,11 @@ def _used_values(mask: MaskHistogram, representatives: Mapping[Color, Color]) ->
 
 def _listed_values(mask: MaskHistogram, representatives: Mapping[Color, Color], colors: Iterable[Color]) -> ColorValues:
     """Return the first value of each of `colors` in a mask's palette, whether the mask uses it or not."""
-    wanted = set(colors)
+    searched = set(colors)
     values: ColorValues = {}
     for value, color in enumerate(mask.palette or ()):
         representative = representatives.get(color, color)
-        if representative in wanted:
+        if representative in searched:
             values.setdefault(representative, value)
     return values
 
@@ -149,8 +148,11 @@ def _choose_reference(
     colors = {color for values in listed.values() for color in values}
     fullest = max(map(len, listed.values()))
     full = {path: values for path, values in listed.items() if len(values) == fullest}
-    counts = Counter(frozenset(values.items()) for values in full.values())
-    longest = {order: max(entries[path] for path in full if frozenset(full[path].items()) == order) for order in counts}
+    order_of = {path: frozenset(values.items()) for path, values in full.items()}
+    counts = Counter(order_of.values())
+    longest: defaultdict[frozenset[tuple[Color, int]], int] = defaultdict(int)
+    for path, order in order_of.items():
+        longest[order] = max(longest[order], entries[path])
     best = sorted(counts, key=lambda order: (counts[order], longest[order]), reverse=True)
     reference = dict(best[0])
     for values in sorted(listed.values(), key=len, reverse=True):
@@ -190,15 +192,17 @@ def _merge_orders(orders: Iterable[ColorValues]) -> ColorValues | None:
 
 
 def _find_contradiction(listed: ColorValuesByMask) -> tuple[Path, Path]:
-    """Return two masks whose palettes number a colour differently."""
-    paths = list(listed)
+    """Return two masks whose palettes number a colour differently; without such, the first and the last mask."""
+    first_of_order = {frozenset(values.items()): path for path, values in reversed(listed.items())}
+    paths = [path for path, values in listed.items() if first_of_order[frozenset(values.items())] == path]
     pairs = ((a, b) for number, a in enumerate(paths) for b in paths[:number])
     differing = ((b, a) for a, b in pairs if any(listed[a].get(c, v) != v for c, v in listed[b].items()))
-    return next(differing, (paths[0], paths[-1]))
+    every = list(listed)
+    return next(differing, (every[0], every[-1]))
 
 
 def _displayed_values(values_of: Mapping[Color, set[int]], representatives: Mapping[Color, Color]) -> dict[int, int]:
-    """Return the value of each packed colour; none where all colours are gray and tell no more than values do."""
+    """Return the value of each packed colour; none where all colours are gray, which tell no more than values do."""
     lowest = {color: min(values) for color, values in values_of.items()}
     if all(len(set(color)) == 1 for color in lowest):
         return {}
@@ -206,7 +210,7 @@ def _displayed_values(values_of: Mapping[Color, set[int]], representatives: Mapp
 
 
 def _variants(representatives: Mapping[Color, Color], values: Mapping[Color, int]) -> Iterable[tuple[int, Color]]:
-    """Yield each packed colour with its representative, of those in `values`."""
+    """Yield each packed colour whose representative is in `values`, with that representative."""
     return ((pack_color(color), leader) for color, leader in representatives.items() if leader in values)
 
 

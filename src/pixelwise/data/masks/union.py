@@ -1,4 +1,4 @@
-"""Images with several mask files, as breast ultrasound (BUSI) has one a lesion: their union is the label map."""
+"""Images with several mask files, such as one for each lesion in breast ultrasound (BUSI), united in one label map."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pixelwise.data.masks.instance_maps import IdEncoding
 from pixelwise.data.problem import Problem
 
 SAME = 0.5
-"""Two masks that overlap by this share of the smaller one, or more, show the same object and not two parts."""
+"""Two masks that overlap by more than this share of the smaller one show the same object and not two parts."""
 _REMEDY = "Keep one mask of this image, or one with a value a class, or leave the image out (`train(skip_bad=True)`)."
 
 
@@ -77,8 +77,8 @@ def _require_disjoint(masks: Sequence[Path], label_maps: Sequence[UInt8], backgr
     size = label_maps[0].shape
     for number, (mask, label_map) in enumerate(zip(masks, label_maps, strict=True)):
         if label_map.shape != size:
-            problem_text, expected = ("{}x{} (height x width)".format(*shape) for shape in (label_map.shape, size))
-            raise MaskError(mask, f"a mask of {problem_text}", f"{expected}, as {masks[0].name} has", _REMEDY)
+            stored, expected = ("{}x{} (height x width)".format(*shape) for shape in (label_map.shape, size))
+            raise MaskError(mask, f"a mask of {stored}", f"{expected}, as {masks[0].name} has", _REMEDY)
         foreground = _foreground(label_map, background)
         for other, other_map in zip(masks[:number], label_maps, strict=False):
             other_foreground = _foreground(other_map, background)
@@ -87,8 +87,8 @@ def _require_disjoint(masks: Sequence[Path], label_maps: Sequence[UInt8], backgr
                 expected = "one class a pixel in an image's masks"
                 raise MaskError(mask, f"{differ:,} pixels of another class than in {other.name}", expected, _REMEDY)
             if both.sum() > SAME * max(1, min(foreground.sum(), other_foreground.sum())):
-                problem_text = f"an area that {other.name} shows too, as labels of two observers do"
-                raise MaskError(mask, problem_text, "parts that lie apart in an image's masks", _REMEDY)
+                found = f"an area that {other.name} shows too, as labels of two observers do"
+                raise MaskError(mask, found, "parts that lie apart in an image's masks", _REMEDY)
 
 
 def _foreground(label_map: UInt8, background: int) -> npt.NDArray[np.bool_]:

@@ -8,15 +8,15 @@ from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.data.masks.statistics import MaskHistogram, masks_per_value, pixels_per_value
 
 APART = 8
-"""Mean distance from which on values are gray levels rather than class indices."""
+"""Least mean distance of gray levels; values that are closer are class indices."""
 _BESIDE = 5
-"""Masks of 0 and 255 alone that outweigh one mask in which 255 lies beside other values."""
+"""Masks of 0 and 255 alone that it takes to outweigh one mask in which 255 lies beside other values."""
 
 
 def find_stray_values(masks: Sequence[MaskHistogram], excluded: frozenset[int] = frozenset()) -> frozenset[int]:
     """Return the values of so few pixels in so few masks that they are slips of the mouse and no classes.
 
-    `excluded` values are neither strays nor evidence.
+    `excluded` values are never returned, and they do not speak for or against others.
     """
     pixels, mask_counts = pixels_per_value(masks), masks_per_value(masks)
     total = sum(pixels.values())

@@ -85,10 +85,10 @@ def infer_with_list(
 def _why_no_label(class_list: ClassList) -> str:
     """Return why values have no label, a clause."""
     ignored = [value for value, label in class_list.values.items() if label == IGNORE_INDEX]
-    says = f"{class_list.path.name} says so"
-    if class_list.thresholds:
-        return says
-    return CONVENTION if not ignored else says if IGNORE_INDEX in ignored else f"{says}, and {CONVENTION}"
+    list_says = f"{class_list.path.name} says so"
+    if class_list.thresholds or IGNORE_INDEX in ignored:
+        return list_says
+    return f"{list_says}, and {CONVENTION}" if ignored else CONVENTION
 
 
 def _remedy(class_list: ClassList) -> str:
@@ -152,16 +152,16 @@ def _encode_two_classes(
 
 
 def rank_values(values: list[int], class_list: ClassList) -> tuple[dict[int, int], str] | None:
-    """Return class indices by rank and what the values are; `None` where they are no such values.
+    """Return the class index of each value by its rank, and what the values are, for a message.
 
-    They are as many gray levels as there are classes, or class indices counted from 1.
+    `None` unless the values are as many gray levels as there are classes, or class indices that count from 1.
     """
     levels = [value for value in values if value != IGNORE_INDEX or IGNORE_INDEX not in class_list.values]
     number = class_list.classes.num_classes
     if len(levels) == number and min(np.diff(levels), default=0) >= APART:
         return {value: index for index, value in enumerate(levels)}, f"{number} gray levels for {number} classes"
-    counted = [value for value in values if value != IGNORE_INDEX]
-    if counted and counted[0] == 1 and counted[-1] == number:
+    indices = [value for value in values if value != IGNORE_INDEX]
+    if indices and indices[0] == 1 and indices[-1] == number:
         return {index + 1: index for index in range(number)}, f"values from 1 to {number} for {number} classes"
     return None
 

@@ -45,15 +45,14 @@ def infer_without_list(
 ) -> MaskEncoding:
     """Return what the values of masks stand for.
 
-    has_objects: whether objects lie in files of their own, so that masks hold no object ids. images: that of each mask.
-    Raises `DataError` for
-    values that cannot be class indices.
+    has_objects: whether objects lie in files of their own, so that masks hold no object ids. images: the image of each
+    mask. Raises `DataError` for values that cannot be class indices.
     """
     return add_inversion_doubt(root, masks, _choose_encoding(root, masks, images, has_objects=has_objects))
 
 
 def add_inversion_doubt(root: Path, masks: Sequence[MaskHistogram], encoding: MaskEncoding) -> MaskEncoding:
-    """Return the encoding. Where it has two classes and some masks may be inverted, a problem says so."""
+    """Return the encoding, with a problem that names masks that may be inverted, if it has two classes."""
     if (
         encoding.classes.num_classes != 2
         or encoding.objects
@@ -107,13 +106,16 @@ def _choose_encoding(
 
 
 def encode_mixed(root: Path, encoding: MaskEncoding, masks: Sequence[MaskHistogram]) -> MaskEncoding:
-    """Return an encoding of several ones. 255 has no label where it is no class."""
+    """Return the encoding of masks that hold the same classes by different values; 255 has no label where it is no
+    class."""
     values = {**encoding.values}
     if any(IGNORE_INDEX in mask.pixels for mask in masks):
         values.setdefault(IGNORE_INDEX, IGNORE_INDEX)
     why = "the same classes by other values in some of the masks"
-    lone = messages.unlabelled_255(root, masks) if values.get(IGNORE_INDEX) == IGNORE_INDEX else ()
-    return replace(encoding, values=values, why=why, why_no_label=CONVENTION, problems=(*encoding.problems, *lone))
+    problems = encoding.problems
+    if values.get(IGNORE_INDEX) == IGNORE_INDEX:
+        problems = (*problems, *messages.unlabelled_255(root, masks))
+    return replace(encoding, values=values, why=why, why_no_label=CONVENTION, problems=problems)
 
 
 def encode_zero_one(
@@ -121,8 +123,8 @@ def encode_zero_one(
 ) -> MaskEncoding:
     """Return the encoding of 0 and 1, with or without 255.
 
-    255 has no label where it lies beside 1, and is foreground where each mask holds either 1 or 255. A mask of 255
-    alone tells nothing: it may be an image that nobody has labelled.
+    255 has no label where a fifth or more of the masks that hold it also hold 1; else it is foreground, as 1 is in other
+    masks. Masks of 255 alone do not count: they may be of images that nobody has labelled.
     """
     bright = [mask for mask in masks if 255 in mask.pixels and len(mask.pixels) > 1]
     both = [mask for mask in bright if 1 in mask.pixels]
@@ -220,10 +222,8 @@ def _find_doubts(
 def _find_odd_masks(
     masks: Sequence[MaskHistogram], values: list[int], encoding: MaskEncoding
 ) -> tuple[list[MaskHistogram], list[int]] | None:
-    """Return the few masks with values that the others, of two classes, lack, and these values.
-
-    `None` without such masks.
-    """
+    """Return the few masks with further values among masks of two classes, and these values; `None` without such
+    masks."""
     classes = [value for value in values if encoding.values.get(value, IGNORE_INDEX) != IGNORE_INDEX]
     counts = masks_per_value(masks)
     usual = {0, max(classes, key=lambda value: (value != 0) * counts[value])}
@@ -233,6 +233,6 @@ def _find_odd_masks(
 
 
 def _are_alternatives(masks: Sequence[MaskHistogram], values: list[int]) -> bool:
-    """Return whether the second and the third value each occur in several masks, and never together."""
+    """Return whether the second and the third value each occur in two masks or more, and never in one mask."""
     low, high = ([mask for mask in masks if value in mask.pixels] for value in values[1:])
     return min(len(low), len(high)) >= 2 and not any(values[2] in mask.pixels for mask in low)

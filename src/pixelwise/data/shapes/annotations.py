@@ -1,10 +1,10 @@
-"""Shapes that annotators draw in tools such as labelme and CVAT: to maps, and maps back to regions.
+"""Shapes that annotators draw in tools such as labelme and CVAT, converted to maps, and maps converted to regions.
 
 Labels are compared without case and without underscores around them. `background` is class 0, one of `VOID_NAMES` marks
 pixels without a label, and every other label is a class of objects. Shapes of one label and one group id are parts of
 one object. Of overlapping objects the one on the higher level is in front; for those on one level see `rasterize`.
-Coordinates are those of pixel edges: (0, 0) is the top left corner of the first pixel. A pixel belongs to a shape where
-its centre does.
+Coordinates are those of pixel edges: (0, 0) is the top left corner of the first pixel. A pixel belongs to a shape if
+its centre lies inside.
 """
 
 from __future__ import annotations
@@ -128,29 +128,29 @@ def require_inside(box_xyxy: tuple[int, int, int, int], size: tuple[int, int], w
     left, top, right, bottom = box_xyxy
     height, width = size
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-        problem_text = f"a mask in columns {left} to {right - 1} and rows {top} to {bottom - 1}"
-        raise MaskError(where, problem_text, f"one inside the image of {height}x{width} pixels", "Draw it again.")
+        found = f"a mask in columns {left} to {right - 1} and rows {top} to {bottom - 1}"
+        raise MaskError(where, found, f"one inside the image of {height}x{width} pixels", "Draw it again.")
 
 
 def writable_classes(dataset: Dataset) -> ClassMap:
-    """Return the classes of a data set for formats of objects: the first one as background.
+    """Return the classes of a data set for formats of objects, with the first class as background.
 
-    Raises `DataError` for a single class, and for a class whose name means background or no label.
+    Raises `DataError` for a single class, and for another class whose name means background or no label.
     """
     names, colors = dataset.classes.names, dataset.classes.colors
     if len(names) == 1:
         raise DataError(dataset.root, "one class", "background and a class of objects", "Convert to 'folders'.")
-    if taken := next((name for name in names[1:] if is_background(name) or is_void(name)), None):
+    if reserved := next((name for name in names[1:] if is_background(name) or is_void(name)), None):
         expected = f"background first, and no class called one of {', '.join(VOID_NAMES)}"
-        raise DataError(dataset.root, f"the class {taken!r}", expected, "Rename it in the list of classes.")
+        raise DataError(dataset.root, f"the class {reserved!r}", expected, "Rename it in the list of classes.")
     return ClassMap((names[0] if is_background(names[0]) else BACKGROUND, *names[1:]), colors)
 
 
 def iter_regions(labels: Labels) -> Iterator[tuple[int, Piece]]:
-    """Yield the class index and mask of each object of a class but the first, and last the void pixels with
-    `IGNORE_INDEX`.
+    """Yield the class index and the mask of each object, without objects of the first class, and at the end
+    `IGNORE_INDEX` and the pixels without a label, if there are any.
 
-    No two share a pixel. Without an instance map the objects are the connected regions of each class.
+    No two masks share a pixel. Without an instance map the objects are the connected regions of each class.
     """
     counted = counted_pixels(labels.label_map)
     objects = objects_from_maps(labels.label_map, np.where(counted, number_objects(labels).instance_map, 0))
@@ -183,15 +183,15 @@ def _unite_parts(
         union[piece.place] |= piece.mask
         if not piece.mask.any():
             remarks.append(empty_object_remark([part.name]))
-    return AnnotatedObject(first.name, class_index, trace_rings(union), crowd=crowd), tuple(
-        remarks
-    ) if union.any() else ()
+    united = AnnotatedObject(first.name, class_index, trace_rings(union), crowd=crowd)
+    return united, tuple(remarks) if union.any() else ()  # of an object without a pixel `rasterize` tells
 
 
 def _cut_hidden(
     objects: Sequence[AnnotatedObject], levels: Sequence[int], size: tuple[int, int], where: str
 ) -> tuple[list[AnnotatedObject], list[str]]:
-    """Return the objects without what others on higher levels cover, and the names of those covered entirely."""
+    """Return the objects without the pixels that objects on higher levels cover, and the names of the objects that are
+    covered entirely."""
     if len(set(levels)) < 2:
         return list(objects), []
     visible: dict[int, AnnotatedObject] = {}

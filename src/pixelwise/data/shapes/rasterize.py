@@ -1,8 +1,8 @@
 """Objects that an annotation file lists, each as outlines or a mask, rasterized into the maps of one image.
 
-Maps hold one object a pixel. Where two overlap, the smaller one is in front, since the larger would hide it; of two
-equally large ones the later is in front. A region that the file calls a crowd has no label where no object covers it. A
-remark tells of every such decision, and of every object without a pixel.
+Maps hold one object a pixel. Where two objects overlap, the smaller one is in front, since the larger would hide it; of
+two objects of equal area the later one is in front. A region that the file calls a crowd has no label where no object
+covers it. Remarks name the objects that are hidden or cut, and those without a pixel.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from pixelwise.instances.rle import decode_mask
 _SHOWN = 5
 """Names that a remark lists."""
 LEAST_CORNERS = 3
-"""Corners of an outline."""
+"""Corners that an outline needs."""
 
 
 @dataclass(frozen=True)
 class AnnotatedObject:
     """An object as a file lists it.
 
-    name: its name in messages. rings: its outlines in pixels of the image (see `fill_rings`). runs, piece: its mask in
-    place of rings, as COCO's runs (numbers or compressed) or as a mask. crowd: whether it is a region of many objects
-    that are not told apart.
+    name: its name in messages. rings: its outlines, in pixels of the image (see `fill_rings`). runs, piece: its mask,
+    instead of outlines, as COCO's runs (numbers or compressed) or as a piece of the image. crowd: whether it is a
+    region of many objects that are not told apart.
     """
 
     name: str
@@ -93,9 +93,9 @@ def format_names(names: Sequence[str]) -> str:
 
 
 def object_remark(names: Sequence[str], problem: str, expected: str, done: str) -> str:
-    """Return a sentence on the objects of these names, for `Labels.remarks`; an empty text without names.
+    """Return a remark on the objects of these names, for `Labels.remarks`; an empty text without names.
 
-    problem: what is wrong with them, a clause. done: what became of them.
+    problem: what is wrong with them, a clause after "that". done: what became of each, a clause after "Each of them".
     """
     if not names:
         return ""
@@ -103,7 +103,7 @@ def object_remark(names: Sequence[str], problem: str, expected: str, done: str) 
 
 
 def empty_object_remark(names: Sequence[str]) -> str:
-    """Return a sentence on objects without a pixel (see `object_remark`)."""
+    """Return a remark on objects without a pixel (see `object_remark`)."""
     return object_remark(names, "cover no pixel's centre inside the image", "objects of a pixel or more", "was lost")
 
 
@@ -116,10 +116,8 @@ def rasterize_object(single: AnnotatedObject, size: tuple[int, int], where: str)
         return Piece(0, 0, decode_mask(single.runs, size, where))
     for ring in single.rings:
         if len(ring) < LEAST_CORNERS or not np.isfinite(ring).all():
-            problem_text = (
-                f"an outline of {len(ring)} corners" if np.isfinite(ring).all() else "corners that are no numbers"
-            )
-            raise MaskError(where, problem_text, "three corners or more", "Correct the outline or delete it.")
+            found = f"an outline of {len(ring)} corners" if np.isfinite(ring).all() else "corners that are no numbers"
+            raise MaskError(where, found, "three corners or more", "Correct the outline or delete it.")
     if not single.rings:
         raise MaskError(where, "no outline", "one or more", "Delete the object or mark it again.")
     corners = np.concatenate(single.rings)
