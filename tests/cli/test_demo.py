@@ -40,7 +40,5 @@ def test_the_whole_story_is_told_in_a_second(cli: Cli, tmp_path: Path, monkeypat
 
     again = cli("demo", "--out", out)
     assert (again.code, again.out) == (2, "")
-    assert (
-        again.err
-        == f"error: {out}: found something there; expected a directory to make. Remove it, or choose another --out.\n"
-    )
+    expected = "found a file or directory; expected a path that does not exist yet. Remove it, or choose another --out."
+    assert again.err == f"error: {out}: {expected}\n"

@@ -1,7 +1,7 @@
-"""Accuracy by minutes of training, and milliseconds of a prediction, of models and encoders.
+"""The measured accuracy and cost of models and encoders: mIoU by minutes of training, milliseconds of a prediction.
 
-`lab/front.py` measures the figures and writes `front.json` beside this file. Only the list of models reads it:
-no part of training or prediction depends on it.
+`lab/front.py` measures the figures and writes `front.json` beside this file. Only `pixelwise models --front` reads it;
+training and prediction do not depend on it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ FILE = Path(__file__).with_name("front.json")
 
 @dataclass(frozen=True)
 class FrontRow:
-    """A net: `prediction_ms` a prediction, and the mIoU (0..1) by the minutes of training on one core.
+    """The figures of one net.
 
-    `pretrained` is whether the encoder started from ImageNet weights; a `width` of `None` is the model's own.
+    width: `None` for the model's own. pretrained: whether the encoder started from ImageNet weights. prediction_ms: the
+    time of a prediction in milliseconds. miou: the mIoU (0..1) by the minutes of training on one core.
     """
 
     model: str
@@ -33,7 +34,8 @@ class FrontRow:
     miou: dict[float, float]
 
     def is_beaten_by(self, other: FrontRow, minutes: float) -> bool:
-        """Whether `other` is as accurate after `minutes` at less cost, or more accurate at no more."""
+        """Return whether `other` is as accurate after `minutes` of training and cheaper, or more accurate and no more
+        expensive."""
         gain, saving = other.miou[minutes] - self.miou[minutes], self.prediction_ms - other.prediction_ms
         return gain >= 0 and saving >= 0 and (gain > 0 or saving > 0)
 
@@ -48,7 +50,8 @@ def read_front() -> dict[str, Any]:
 
 
 def load_front() -> tuple[str, list[FrontRow]]:
-    """Return what was measured on, and the rows in the order of their cost. Raises as `read_front`."""
+    """Return a text on the data and machine that were measured on, and the rows, the cheapest first. Raises as
+    `read_front`."""
     content = read_front()
     rows = []
     for entry in content["rows"]:

@@ -1,13 +1,13 @@
-"""Counting a net's parameters and multiply-adds, and what cheaper kinds of convolution spare it.
+"""Counts of the multiply-adds of a net, and of what its cheaper kinds of convolution save.
 
-A multiply-add is one product added to a sum: what torch and some papers call two FLOPs. Counted are
+A multiply-add is one product added to a sum, which torch and some papers call two FLOPs. Counted are
 
 - convolution: outputs x (channels in / groups) x kernel taps;
 - transposed convolution: inputs x (channels out / groups) x kernel taps;
 - matrix products, linear layers among them: outputs x terms of each sum.
 
-Everything else counts as none, as is the custom: pooling, interpolation, activations, normalisation (a scale and a
-shift once its statistics are fixed), biases, additions, concatenations.
+As usual, nothing else is counted: pooling, interpolation, activations, normalisation (a scale and a shift once its
+statistics are fixed), biases, additions, concatenations.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _FACTORS[aten.baddbmm] = ("batch1", "batch2")
 class Product:
     """One convolution or matrix product of a net as it ran.
 
-    `kernel`, `stride` and `dilation` are (height, width), empty for a matrix product; `positions` the places of the
-    output that it was worked out for, over all images; `weight` tells apart the weights it used.
+    `kernel`, `stride` and `dilation` are (height, width), empty for a matrix product. `positions` is the number of
+    positions at which its filter was applied, over all images. `weight` is equal for products that share weights.
     """
 
     module: str
@@ -61,7 +61,7 @@ class Product:
 def count_product(
     operation: torch._ops.OpOverload, arguments: Mapping[str, Any], output: torch.Tensor, module: str
 ) -> Product | None:
-    """Return what an operation multiplies and adds, `None` for one that counts as nothing."""
+    """Return the product that an operation computes; `None` for an operation that does not count."""
     if operation.overloadpacket is aten.convolution:
         return _convolution(arguments, output, module)
     factors = _FACTORS.get(operation.overloadpacket)
@@ -76,7 +76,7 @@ def count_product(
 def _convolution(arguments: Mapping[str, Any], output: torch.Tensor, module: str) -> Product:
     image, weight, groups = arguments["input"], arguments["weight"], arguments["groups"]
     transposed = arguments["transposed"]
-    # One product a weight of the filter, at each place that the filter is laid: of the output, or of the input.
+    # Each weight is multiplied once at each position of the output, or of the input in a transposed convolution.
     places = image if transposed else output
     positions = places.shape[0] * prod(places.shape[2:])
     return Product(
@@ -97,7 +97,7 @@ def _convolution(arguments: Mapping[str, Any], output: torch.Tensor, module: str
 
 @dataclass(frozen=True)
 class Saving:
-    """What `layers` cheaper convolutions cost, and what plain ones in their place would: weights, multiply-adds."""
+    """The parameters and multiply-adds of `layers` cheaper convolutions, and of plain ones in their place."""
 
     layers: int
     parameters: int
@@ -109,15 +109,16 @@ class Saving:
 def separable_saving(products: Sequence[Product]) -> Saving:
     """Compare depthwise separable convolutions with plain ones of the same kernel and channels.
 
-    A pair is a depthwise k x k convolution and the next product, where that is 1x1, takes its channels and stands at
-    as many places; the plain one is a k x k convolution of the depthwise's inputs and the 1x1's outputs.
+    A depthwise separable convolution is a depthwise k x k convolution and the next product with as many positions, if
+    that is a 1x1 convolution of its channels. The plain one is a k x k convolution from the inputs of the former to the
+    outputs of the latter.
     """
     pairs = []
     for i, first in enumerate(products):
         if not first.depthwise:
             continue
         for second in products[i + 1 :]:
-            if second.positions == first.positions:  # a squeeze-and-excitation between them stands at one place
+            if second.positions == first.positions:  # skips a squeeze-and-excitation, which has one position
                 if second.pointwise and second.in_channels == first.out_channels:
                     pairs.append((first, second))
                 break

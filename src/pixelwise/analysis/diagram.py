@@ -1,4 +1,4 @@
-"""A net as a picture: its stages as blocks, the taller the more positions they have, the wider the more channels."""
+"""Drawing of a net: its stages as blocks, taller for more positions, wider for more channels."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 from pixelwise.analysis.summary import StageSummary, Summary
 
 SCALE = 2
-"""Pixels of the picture for one of the measures below."""
+"""Pixels of the picture for one unit of the lengths below."""
 COLUMN, TALLEST, SHORTEST, DEPTH = 92, 230, 6, 7
-"""Between the middles of two blocks; of the block of a map as large as the image, and of the smallest; of a block's
-side per doubling of its channels."""
+"""Lengths: from the middle of a block to that of the next; the height of the block of a map as large as the image, and
+the least height of a block; what a block grows in width with each doubling of its channels."""
 MARGIN, TITLE, TEXT, LINE = 28, 17, 11, 16
 PAPER, INK, FAINT = (255, 255, 255), (38, 46, 66), (120, 130, 146)
 PARTS = ((64, 120, 192), (214, 120, 44), (46, 150, 110), (150, 84, 170), (190, 60, 96))
@@ -25,8 +25,8 @@ UInt8 = npt.NDArray[np.uint8]
 def draw_net(summary: Summary, title: str) -> UInt8:
     """Return a picture, uint8 (height, width, 3), of a net's stages from left to right as they run.
 
-    A block's height is the share of the image's positions along one side that its map has, its width grows with the
-    logarithm of its channels. Below it stand channels, stride and receptive field in pixels.
+    The height of a block is in proportion to the side of its map; its width grows with the logarithm of its channels.
+    Its channels, stride and receptive field, in pixels, stand below it.
     """
     stages = summary.stages
     heads = ("channels", "stride", "receptive field")
@@ -48,7 +48,7 @@ def draw_net(summary: Summary, title: str) -> UInt8:
         _block(draw, middle, axis, stage, color)
         for row, text in enumerate(_texts(stage)):
             _write(draw, (middle, below + (row + 1.5) * LINE), text)
-        for line, text in enumerate(_in_two(stage.name)):
+        for line, text in enumerate(_split_name(stage.name)):
             _write(draw, (middle, axis - TALLEST / 2 - 30 + 13 * line), text, color=color)
     return np.array(sheet)
 
@@ -78,8 +78,8 @@ def _part(stage: StageSummary) -> str:
     return stage.name.partition(".")[0]
 
 
-def _in_two(name: str) -> tuple[str, str]:
-    """Return a stage's name in two short lines: its part, and what of it."""
+def _split_name(name: str) -> tuple[str, str]:
+    """Return a stage's name in two short lines: the part of the net, and the path within it, shortened to fit."""
     part, _, rest = name.partition(".")
     rest = rest.removeprefix("net.")
     while rest and _font(TEXT).getlength(rest) > SCALE * (COLUMN - 6):

@@ -1,7 +1,7 @@
-"""Which pixels of the image a position of a tensor looks at, along each axis, and how operations change that.
+"""The field of view of a tensor: the pixels of the image that each position looks at, and how operations change them.
 
-An operation is told by its taps: an integer array (taps, n) whose column i holds the input positions that output
-position i is made of. Positions outside the input are padding and look at nothing.
+An operation is described by its taps: an integer array (taps, n) whose column i holds the input positions that output
+position i is computed from. Positions outside the input are padding and look at nothing.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import numpy.typing as npt
 Taps = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.float64]
 Step = tuple[Taps, Fraction]
-"""Taps, and the factor by which neighbours move apart: the stride."""
+"""Taps, and the stride: the factor by which the distance of neighbours grows."""
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Along one axis of the image, position i looks at the pixels `first[i]` to `last[i]`, both (n,) and included.
+    """The pixels, along one axis of the image, that n positions look at: position i at those from `first[i]` to
+    `last[i]`, both included.
 
-    Infinite where it looks at the whole image; `first` above `last` where it looks at nothing. `jump` is the distance
-    in pixels from one position to the next, 0 where there is but one position for the whole image.
+    `first` and `last` are infinite where a position looks at the whole image, and `first` is above `last` where it
+    looks at nothing. `jump` is the distance in pixels from one position to the next, 0 for a single position that
+    stands for the whole image.
     """
 
     first: Pixels
@@ -42,11 +44,11 @@ class Reach:
 
     @property
     def extent(self) -> float:
-        """Return the largest number of pixels between the first and the last, `inf` for the whole image."""
+        """The largest number of pixels that a position looks at, `inf` for the whole image."""
         return float((self.last - self.first).max() + 1)
 
     def widen(self) -> Reach:
-        """Return a reach of as many positions that all look at the whole image."""
+        """Return the reach of as many positions, all of which look at the whole image."""
         return Reach(np.full_like(self.first, -np.inf), np.full_like(self.last, np.inf), self.jump)
 
     def apply(self, step: Step) -> Reach:
@@ -58,7 +60,7 @@ class Reach:
         return Reach(first, last, self.jump * factor)
 
     def union(self, other: Reach) -> Reach:
-        """Return the smallest reach that holds both, as after an addition or a concatenation."""
+        """Return the smallest reach that contains both, as after an addition or a concatenation."""
         first, last = np.minimum(self.first, other.first), np.maximum(self.last, other.last)
         return Reach(first, last, self.jump or other.jump)
 
@@ -69,9 +71,10 @@ Dim = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Field:
-    """The two reaches of a tensor's positions, along the image's rows and columns, and which dimensions run over them.
+    """The field of view of a tensor.
 
-    `dims[d]` is empty for a dimension that is no place in the image, such as the channels.
+    reaches: those of its positions along the rows and along the columns of the image. dims: the image axes that each of
+    its dimensions runs over, empty for a dimension without a place in the image, such as the channels.
     """
 
     reaches: tuple[Reach, ...]
@@ -88,12 +91,12 @@ class Field:
 
     @property
     def extents(self) -> tuple[float, ...]:
-        """Return the (height, width) in pixels that the positions which see most look at, `inf` for the whole image."""
+        """The largest (height, width) in pixels that a position looks at, `inf` for the whole image."""
         return tuple(reach.extent for reach in self.reaches)
 
     @property
     def jump(self) -> Fraction:
-        """Return the larger distance in pixels from one position to the next: the stride so far."""
+        """The stride so far: the distance in pixels from one position to the next, the larger of both axes."""
         return max(reach.jump for reach in self.reaches)
 
     def widen(self) -> Field:
@@ -103,7 +106,7 @@ class Field:
         return Field(self.reaches, tuple(dims))
 
     def apply(self, steps: Mapping[int, Step]) -> Field:
-        """Return the field after an operation that takes `steps[d]` along dimension d; channels take none."""
+        """Return the field after an operation that takes `steps[d]` along each dimension d that it changes."""
         reaches = list(self.reaches)
         for dim, step in steps.items():
             if len(self.dims[dim]) > 1:
@@ -113,17 +116,18 @@ class Field:
         return Field(tuple(reaches), self.dims)
 
     def reduce(self, over: Sequence[int], *, keep: bool) -> Field:
-        """Return the field after a mean, sum or maximum over dimensions: over places, it is of the whole image."""
-        gone = {dim % len(self.dims) for dim in over} or set(range(len(self.dims)))
-        axes = {axis for dim in gone for axis in self.dims[dim]}
-        reaches = [Reach.of_whole_image() if axis in axes else reach for axis, reach in enumerate(self.reaches)]
-        dims = [() if dim in gone else axes for dim, axes in enumerate(self.dims) if keep or dim not in gone]
+        """Return the field after a mean, sum or maximum over dimensions, all of them where `over` is empty. Along the
+        image axes of these it is that of the whole image."""
+        reduced = {dim % len(self.dims) for dim in over} or set(range(len(self.dims)))
+        reduced_axes = {axis for dim in reduced for axis in self.dims[dim]}
+        reaches = [Reach.of_whole_image() if axis in reduced_axes else reach for axis, reach in enumerate(self.reaches)]
+        dims = [() if dim in reduced else axes for dim, axes in enumerate(self.dims) if keep or dim not in reduced]
         return Field(tuple(reaches), tuple(dims))
 
     def union(self, other: Field) -> Field:
         """Return the field of an element-wise operation on both, dimensions aligned from the last as in broadcasting.
 
-        Where the two disagree on which dimension runs over what, it is of the whole image.
+        Where their dimensions run over different image axes, it is that of the whole image.
         """
         ndim = max(len(self.dims), len(other.dims))
         pairs = list(zip(_aligned(self.dims, ndim), _aligned(other.dims, ndim), strict=True))
@@ -134,9 +138,11 @@ class Field:
         return Field(reaches, tuple(a or b for a, b in pairs))
 
     def reshape(self, before: Sequence[int], after: Sequence[int]) -> Field:
-        """Return the field of the same elements in another shape; of the whole image where a side is cut in parts.
+        """Return the field of the same elements in another shape.
 
-        A side that takes in a dimension of r that is no place, as in (rows, r) -> rows * r, repeats every position.
+        Where a dimension that runs over the image is split, it is that of the whole image. Where such a dimension is
+        merged with one of length r without a place in the image, as in (rows, r) -> rows * r, each position is repeated
+        r times.
         """
         atoms = [atom for dim, length in zip(self.dims, before, strict=True) for atom in self._atoms(dim, length)]
         reaches, dims = list(self.reaches), list[Dim]()
@@ -154,7 +160,7 @@ class Field:
         return Field(tuple(reaches), tuple(dims))
 
     def _atoms(self, dim: Dim, length: int) -> list[tuple[int, int | None]]:
-        """Return the (length, image axis) that a dimension is made of, without those of length 1."""
+        """Return the (length, image axis or `None`) of the parts of a dimension, without those of length 1."""
         atoms: list[tuple[int, int | None]] = [(len(self.reaches[axis].first), axis) for axis in dim] or [
             (length, None)
         ]
@@ -179,7 +185,8 @@ def nearest_taps(n_in: int, n_out: int) -> Step:
 
 
 def linear_taps(n_in: int, n_out: int, *, align_corners: bool, around: int = 0) -> Step:
-    """Return the taps of (bi)linear resizing; of cubic with one more `around`. Beyond the border its pixel repeats."""
+    """Return the taps of (bi)linear resizing; with one more tap `around` it on each side, of cubic resizing. Beyond the
+    border its pixel repeats."""
     if align_corners and n_out > 1:
         numerator, denominator = np.arange(n_out) * (n_in - 1), n_out - 1
     else:
@@ -190,7 +197,7 @@ def linear_taps(n_in: int, n_out: int, *, align_corners: bool, around: int = 0) 
 
 
 def shifted_taps(n: int, start: int, step: int = 1) -> Step:
-    """Return the taps of a slice from `start`; below 0, of a padding by as much."""
+    """Return the taps of a slice from `start`; for a negative `start`, of a padding by as much."""
     return (start + step * np.arange(n))[None], Fraction(step)
 
 
@@ -204,7 +211,8 @@ def _aligned(dims: tuple[Dim, ...], ndim: int) -> tuple[Dim, ...]:
 
 
 def _take(atoms: list[tuple[int, int | None]], length: int) -> list[tuple[int, int | None]] | None:
-    """Take from the front of `atoms` what makes up `length`; `None` where that would cut a side of the image."""
+    """Remove from the front of `atoms`, and return, those whose lengths multiply to `length`; `None` where an image
+    axis would have to be split."""
     taken: list[tuple[int, int | None]] = []
     while length > 1:
         if not atoms:

@@ -1,4 +1,4 @@
-"""What `pixelwise inspect` looks at: a net by its name, of a run, or the one that a model file was exported from."""
+"""The net that `pixelwise inspect` examines: built by its name, loaded from a run, or rebuilt from a model file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pixelwise.training.config import EncoderPadding
 from pixelwise.training.weights import load_run, model_info
 
 SIZE = (224, 224)
-"""The size that classifiers are compared at, (height, width)."""
+"""The (height, width) of the image, by default: the one at which classifiers are compared."""
 _Shape = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
@@ -36,15 +36,15 @@ class InspectTarget:
     Attributes
     ----------
     description
-        What the net is and whose weights it has, for a person.
+        What the net is and where its weights come from, for the reader.
     size
-        (height, width) of the image, unless another one is asked for.
+        The (height, width) of the image, unless the user asks for another one.
     has_weights
-        False where only the shape of the net is known.
+        Whether the net has weights to measure with; `False` for one that was rebuilt from a model file.
     info
-        The metadata of its model file; `None` of a net by its name.
+        The metadata of its model file; `None` for a net that was built by its name.
     encoder_padding
-        How its encoder pads strided convolutions; `None` of a net by its name.
+        How its encoder pads strided convolutions; `None` for a net that was built by its name, or without an encoder.
     """
 
     model: nn.Module
@@ -59,25 +59,25 @@ class InspectTarget:
 def from_name(
     name: str, num_classes: int, in_channels: int, encoder: str | None, width: float | None, options: Sequence[str]
 ) -> InspectTarget:
-    """Return model `name` with weights as training would start from, the encoder's random. Errors as in `build`."""
+    """Return the model of a name, with random weights. Raises as `build`."""
     parsed = parse_options(name, options)
     with seeded(0):
         model = build(name, num_classes, in_channels, encoder, width=width, options=parsed)
-    described = f"{_name_net(name, encoder)}, {num_classes} classes, random weights"
-    return InspectTarget(model, described, in_channels, SIZE)
+    description = f"{_name_net(name, encoder)}, {num_classes} classes, random weights"
+    return InspectTarget(model, description, in_channels, SIZE)
 
 
 def from_run(path: Path) -> InspectTarget:
-    """Return the net of a run directory, at the size of its crops. Raises `RunError` if it is none."""
+    """Return the net of a run directory, with its trained weights, at the size of its crops. Raises as `load_run`."""
     pipeline, config = load_run(path)
-    named = _name_net(config.model, config.encoder)
-    described = f"{named}, {config.class_map.num_classes} classes, weights as trained in {path}"
+    name = _name_net(config.model, config.encoder)
+    description = f"{name}, {config.class_map.num_classes} classes, weights as trained in {path}"
     same = any(
         isinstance(layer, SamePaddedConv2d) and layer.before != layer.after for layer in pipeline.model.modules()
     )
     return InspectTarget(
         pipeline.model,
-        described,
+        description,
         len(pipeline.mean),
         config.recipe.crop,
         info=model_info(config, pipeline),
@@ -86,9 +86,10 @@ def from_run(path: Path) -> InspectTarget:
 
 
 def from_model_file(path: Path) -> InspectTarget:
-    """Rebuild the net that an .onnx file was exported from, out of its metadata; its weights are left out.
+    """Return the net from which an .onnx file was exported, rebuilt from its metadata, without its weights.
 
-    Raises `ModelFileError` for a file that pixelwise did not write, or whose convolutions are not the net's.
+    Raises `ModelFileError` for a file that pixelwise did not write, for a live model, and for a file whose convolutions
+    are not those of the net.
     """
     require_model(path)
     try:
@@ -104,26 +105,27 @@ def from_model_file(path: Path) -> InspectTarget:
     encoder = upgrade_encoder_name(info.model, info.encoder)
     with seeded(0):
         model = build(info.model, classes, in_channels, encoder, width=info.width, options=info.options)
-    theirs, ours = _file_convolutions(graph), _convolutions(model, in_channels)
-    if not theirs <= ours:  # what leads to no logit is not in the file
-        found = f"{(theirs - ours).total()} convolutions unlike those of {info.model} (width {info.width or 1})"
+    in_file, in_net = _file_convolutions(graph), _convolutions(model, in_channels)
+    if not in_file <= in_net:  # the file lacks convolutions of the net that no logit depends on
+        found = f"{(in_file - in_net).total()} convolutions unlike those of {info.model} (width {info.width or 1})"
         remedy = "Export the run again with this version, or name the run directory."
         raise ModelFileError(path, found, "the convolutions of the model that its metadata names", remedy)
-    described = f"{_name_net(info.model, info.encoder)}, {classes} classes, rebuilt from the metadata of {path}"
+    description = f"{_name_net(info.model, info.encoder)}, {classes} classes, rebuilt from the metadata of {path}"
     same = any(pads[: len(pads) // 2] != pads[len(pads) // 2 :] for pads in _pads(graph))
     padding = _padding(info.encoder, same=same)
-    return InspectTarget(model, described, in_channels, SIZE, has_weights=False, info=info, encoder_padding=padding)
+    return InspectTarget(model, description, in_channels, SIZE, has_weights=False, info=info, encoder_padding=padding)
 
 
 def _padding(encoder: str | None, *, same: bool) -> EncoderPadding | None:
-    """Return how an encoder pads, given whether convolutions of the net pad `same`, more behind a map than before."""
+    """Return how an encoder pads; `None` without one. same: whether convolutions of the net pad more after a map than
+    before it, as TensorFlow's "same" does."""
     if encoder is None:
         return None
     return "trained" if same else "symmetric"
 
 
 def _pads(graph: onnx.ModelProto) -> Iterator[tuple[int, ...]]:
-    """Yield what each of the graph's convolutions pads: before each axis, then behind each."""
+    """Yield the padding of each convolution of the graph: before each axis, then after each axis."""
     for node in graph.graph.node:
         if node.op_type in CONVOLUTIONS:
             yield from (tuple(attribute.ints) for attribute in node.attribute if attribute.name == "pads")
@@ -140,10 +142,12 @@ def _convolutions(model: nn.Module, in_channels: int) -> Counter[_Shape]:
 
 
 def _file_convolutions(graph: onnx.ModelProto) -> Counter[_Shape]:
-    """Count the (weight's shape, stride, dilation) of the graph's convolutions; one that sees an image several times
-    counts once, by its weights, which of a file in 8 bits stand behind a node that makes numbers of them."""
+    """Return how often each (shape of the weight, stride, dilation) occurs among the graph's convolutions.
+
+    Convolutions that share a weight, as those of several scales do, count once.
+    """
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.graph.initializer}
-    stored = {
+    stored = {  # in a file of 8 bits a node converts the stored weights to float
         node.output[0]: node.input[0]
         for node in graph.graph.node
         if node.op_type == "DequantizeLinear" and node.output and node.input

@@ -1,4 +1,4 @@
-"""The field of view of each operation's output, from those of its inputs; operations are torch's own (ATen)."""
+"""Rules for the field of view of an operation's output, given those of its inputs, for torch's operations (ATen)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ aten = torch.ops.aten
 Arguments = Mapping[str, Any]
 """An operation's arguments by the names of its schema, defaults filled in."""
 Rule = Callable[[Field, Arguments, torch.Tensor], Field]
-"""(the smallest field that holds those of all inputs, the arguments, the output) -> the output's field."""
+"""Takes the smallest field that contains those of all inputs, the arguments and the output; returns the output's."""
 
 
 def output_field(
@@ -45,7 +45,7 @@ def _same(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
 
 
 def _batch_norm(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    """Statistics of the data at hand, as of instance norm, see the whole image; stored ones see nothing."""
+    """Statistics of the image itself, as in instance norm, depend on the whole image; stored statistics do not."""
     return field.widen() if arguments.get("training") else field
 
 
@@ -92,7 +92,7 @@ def _windowed(
 
 
 def _adaptive_pooling(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    """Windows that are a share of the image count as the whole of it."""
+    """Windows that are a share of the image count as the whole image."""
     before = arguments["self"].shape[-2:]
     changed = [dim for dim in (-2, -1) if output.shape[dim] != before[dim]]
     return field.reduce(changed, keep=True) if changed else field
@@ -133,7 +133,7 @@ def _scatter(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
 
 
 def _padding(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    """The border that is added counts as empty, mirrored or not: what is seen in full is seen away from it."""
+    """The added border counts as empty, mirrored or not: receptive fields are read from positions far from it."""
     befores = arguments["pad" if "pad" in arguments else "padding"][::2]
     return field.apply({-1 - i: shifted_taps(output.shape[-1 - i], -before) for i, before in enumerate(befores)})
 
@@ -192,8 +192,8 @@ def _times_weights(field: Field, arguments: Arguments, output: torch.Tensor) -> 
 
 
 def _attention(packet: Any, fields: Sequence[Field]) -> Field | None:
-    """A product of two tensors that both depend on the image, as in attention, sees all of it; the output has the rows
-    of the first and the columns of the second."""
+    """A product of two tensors that both depend on the image, as in attention, depends on the whole image. The output
+    has the rows of the first and the columns of the second."""
     if packet not in (aten.mm, aten.bmm) or len(fields) != 2:
         return None
     first, second = fields
@@ -202,7 +202,7 @@ def _attention(packet: Any, fields: Sequence[Field]) -> Field | None:
 
 
 _UNMARKED = {aten.hardswish, aten.hardswish_, aten.mish_, aten.gelu_}
-"""Operations that work value by value although torch does not mark them so."""
+"""Operations that work value by value, but that torch does not tag as pointwise."""
 _PRODUCTS = {aten.mm, aten.addmm, aten.bmm, aten.baddbmm}
 _RULES: dict[Any, Rule] = {
     **dict.fromkeys(

@@ -1,9 +1,9 @@
-"""How much of the image an output sees: in theory, from the net's operations, and in effect, from its gradients.
+"""The receptive field of a net, from its operations, and its effective receptive field, from gradients.
 
-Theory: along one axis a window of k taps, d apart, on a tensor whose neighbours lie `jump` pixels apart widens a
-receptive field r to r + (k - 1) * d * jump, and a stride multiplies the jump; see `field_of_view` for branches,
-up-sampling and crops. Effect: Luo, Li, Urtasun, Zemel, "Understanding the Effective Receptive Field in Deep
-Convolutional Neural Networks", NIPS 2016, arXiv:1701.04128, section 3.
+Receptive field: along one axis a window of k taps, d apart, on a tensor whose neighbours lie `jump` pixels apart widens
+a receptive field r to r + (k - 1) * d * jump, and a stride multiplies the jump; see `field_of_view` for branches,
+up-sampling and crops. Effective receptive field: Luo, Li, Urtasun, Zemel, "Understanding the Effective Receptive Field
+in Deep Convolutional Neural Networks", NIPS 2016, arXiv:1701.04128, section 3.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ TWO_SIGMA = 0.9545
 AT_ONCE = 4
 """Images of noise in one batch."""
 SIDE = 2048
-"""Side of the first image traced; doubled until no border can limit what is seen."""
+"""Side of the first image that is traced; it is doubled until the border does not limit any receptive field."""
 LARGEST_SIDE = 2**15
+"""Side of the largest image that is traced."""
 
 
 def receptive_field(model: nn.Module, in_channels: int = 3) -> tuple[float, ...]:
     """Return the receptive field of a net: the part of the image that one output depends on.
 
-    Outputs differ by a few pixels where maps are up-sampled; it is that of the outputs that see most. The border and
-    the size of an image do not limit it.
+    Where maps are up-sampled, the receptive fields of outputs differ by a few pixels; the largest is returned. The
+    border and the size of an image do not limit it.
 
     Parameters
     ----------
@@ -65,13 +66,13 @@ def receptive_field(model: nn.Module, in_channels: int = 3) -> tuple[float, ...]
 
 
 def receptive_fields(model: nn.Module, in_channels: int = 3) -> dict[str, tuple[float, ...]]:
-    """Return for each module, by its path in `model`, the receptive field of its output; that of "" is the net's."""
+    """Return the receptive field of each module's output by the module's path in `model`; "" is the net itself."""
     traced = trace_without_border(model, in_channels)
     return {path: output.field.extents for path, output in traced.outputs.items()}
 
 
 def trace_without_border(model: nn.Module, in_channels: int) -> Trace:
-    """Trace an image so large that every way of falling on the net's grid occurs away from its border."""
+    """Trace an image so large that away from its border there are outputs with every alignment to the net's strides."""
     stride: int = getattr(model, "stride", 1)
     side = SIDE
     while side <= LARGEST_SIDE:
@@ -88,7 +89,7 @@ def trace_without_border(model: nn.Module, in_channels: int) -> Trace:
 def effective_receptive_field(
     model: nn.Module, size: tuple[int, int], in_channels: int = 3, *, samples: int = 20, seed: int = 0
 ) -> tuple[float, GradientMap]:
-    """Measure how much of the image the centre of the output of `model` depends on in effect.
+    """Measure the effective receptive field of the centre of the output of `model`.
 
     Returns its side in pixels (see `effective_side`) and the map (height, width) float64 that it was read from: the
     absolute gradient of the centre by the image, summed over the image's channels and averaged over `samples` images
@@ -99,10 +100,10 @@ def effective_receptive_field(
 
 
 def effective_side(gradients: GradientMap) -> float:
-    """Return the square root of the number of pixels whose gradient is above 1 - 95.45 % of the centre's.
+    """Return the square root of the number of pixels whose gradient is above 4.55 % (1 - 95.45 %) of the largest.
 
-    For a Gaussian these are the pixels within two and a half standard deviations: the paper's measure. The largest
-    value stands for the centre's, which in nets that skip pixels need not be the largest.
+    For a Gaussian these are the pixels within two and a half standard deviations, the paper's measure. The paper takes
+    the centre's gradient, which in nets that skip pixels need not be the largest.
     """
     return sqrt(np.count_nonzero(gradients > (1 - TWO_SIGMA) * gradients.max()))
 
@@ -118,8 +119,8 @@ def gradient_maps(
 ) -> Mapping[str, GradientMap]:
     """Return the map of `effective_receptive_field` for the output of each of the `modules`, named by their paths.
 
-    The signal that goes back from the centre is drawn as well, normally distributed over the channels: ones, as in
-    the paper, add up to nothing behind a normalisation over channels.
+    The gradient that is sent back from the centre is random too, normally distributed over the channels: ones, as in
+    the paper, would cancel out after a normalisation over channels.
     """
     if samples < 1:
         raise OptionError("samples", str(samples), "at least 1", "20 is the number of the paper.")
@@ -149,12 +150,12 @@ def _gradients(outputs: torch.Tensor, images: torch.Tensor, generator: torch.Gen
 
 @contextmanager
 def _fix_weights(model: nn.Module) -> Iterator[None]:
-    """Leave out the weights' own gradients, half the work of a backward pass."""
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    for parameter in learning:
+    """Compute no gradients of the weights, which are half the work of a backward pass."""
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trainable:
         parameter.requires_grad = False
     try:
         yield
     finally:
-        for parameter in learning:
+        for parameter in trainable:
             parameter.requires_grad = True

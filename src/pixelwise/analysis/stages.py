@@ -1,9 +1,8 @@
-"""Stages of a net, as a reader thinks of them, from its module tree and the order in which it ran.
+"""The stages of a net, as papers draw them, found from its module tree and the order in which its modules ran.
 
-A unit is the smallest module worth a name: containers are opened, and so is what spans three strides or more, such as
-a whole encoder; a residual block, which spans two at most, stays whole. The units of one part of the net (a child of
-the net itself, such as `encoder`) that end in one stride, with one dilation, are a stage, if it holds parameters or
-multiplies anything.
+A unit is a module that is not opened further. Opened are containers, and modules that span three strides or more, such
+as a whole encoder; a residual block spans two at most. Units with the same output stride and dilation, in the same part
+of the net (a child of the net itself, such as `encoder`), form a stage, if it has parameters or multiplies anything.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pixelwise.analysis.tracing import Output, Trace
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _Key = tuple[str, Fraction, int]
-"""Part, stride and dilation: what the units of a stage have in common."""
+"""The part, stride and dilation that the units of a stage share."""
 
 
 @dataclass(frozen=True)
@@ -31,26 +30,26 @@ class Stage:
     output: str
 
     def holds(self, path: str) -> bool:
-        """Whether the module or parameter at `path` is in this stage."""
+        """Return whether the module or parameter at `path` is in this stage."""
         return any(path == module or path.startswith(f"{module}.") for module in self.modules)
 
 
 def find_stages(model: nn.Module, traced: Trace) -> list[Stage]:
     """Return the stages of `model` in the order in which they ran when it was traced."""
     keys = _keys(model, traced)
-    ran: dict[_Key, list[str]] = {}
+    units_of: dict[_Key, list[str]] = {}
     for unit, key in keys.items():
-        ran.setdefault(key, []).append(unit)
+        units_of.setdefault(key, []).append(unit)
     stages = []
-    for key, run in ran.items():
+    for key, units in units_of.items():
         modules = tuple(_largest(model, "", keys, key))
-        stages.append(Stage(_name(modules), modules, run[-1]))
+        stages.append(Stage(_name(modules), modules, units[-1]))
     work = [name for name, _ in model.named_parameters()] + [product.module for product in traced.products]
     return [stage for stage in stages if any(map(stage.holds, work))]
 
 
 def _keys(model: nn.Module, traced: Trace) -> dict[str, _Key]:
-    """Return the units and their keys; a unit without windows has the dilation of the one before it in its part."""
+    """Return the key of each unit. A unit without a window has the dilation of the unit before it in its part."""
     units = _units(model, "", traced.outputs)
     keys: dict[str, _Key] = {}
     dilations: dict[str, int] = {}
@@ -66,6 +65,7 @@ def _keys(model: nn.Module, traced: Trace) -> dict[str, _Key]:
 
 
 def _units(module: nn.Module, path: str, outputs: Mapping[str, Output]) -> set[str]:
+    """Return the paths of the units in a module."""
     inside = [output for name, output in outputs.items() if name.startswith(f"{path}." if path else "")]
     strides = {output.field.jump for output in inside} - {0}
     if any(module.children()) and (path == "" or isinstance(module, _CONTAINERS) or len(strides) > 2):
@@ -88,7 +88,8 @@ def _largest(module: nn.Module, path: str, keys: Mapping[str, _Key], key: _Key) 
 
 
 def _name(modules: tuple[str, ...]) -> str:
-    """Return the path of one module, or of the first and, from where it parts, the last: `encoder.net.blocks.3 … 4`."""
+    """Return the path of a single module, or that of the first one and what differs in that of the last one:
+    `encoder.net.blocks.3 … 4`."""
     first, last = modules[0], modules[-1]
     if first == last:
         return first

@@ -1,4 +1,4 @@
-"""A net in numbers, stage by stage: what `pixelwise inspect` prints."""
+"""The numbers of a net, stage by stage, that `pixelwise inspect` prints."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from pixelwise.analysis.tracing import Output, Trace, trace
 from pixelwise.nn.parameters import count_parameters
 
 SAMPLES = 4
-"""Images of noise to average effective receptive fields over: enough for a table, in seconds."""
+"""Images of noise over which effective receptive fields are averaged: enough for a table, within seconds."""
 EFFORT = 100e9
-"""Multiply-adds to spend on them: a large net gets fewer images."""
+"""Multiply-adds that are spent on them; a large net gets fewer images."""
 
 
 @dataclass(frozen=True)
 class StageSummary:
     """One row of the table.
 
-    `receptive_field` is `None` for the whole image, `effective_receptive_field` where it was not measured or where
-    weights that start at zero let no gradient through, `stride` for an output that is no map.
+    stride: `None` for an output that is no map. receptive_field: in pixels, `None` for the whole image.
+    effective_receptive_field: in pixels, `None` where it was not measured, or where weights of zero let no gradient
+    through.
     """
 
     name: str
@@ -40,11 +41,11 @@ class StageSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A net on an image of `size` (height, width) in pixels.
+    """The numbers of a net on an image of `size` (height, width) in pixels.
 
-    `parameters` are the trainable ones, `receptive_field` is `None` for the whole image, `samples` the number of
-    images that the effective receptive fields were measured on, `unknown` names operations that were taken to look at
-    the whole image because they have no rule. What the stages lack of the totals belongs to no stage.
+    parameters: the trainable ones. receptive_field: `None` for the whole image. samples: the number of images on which
+    the effective receptive fields were measured. unknown: the operations that have no rule and so were taken to look at
+    the whole image. The totals may exceed the sums over stages by what belongs to no stage.
     """
 
     size: tuple[int, int]
@@ -73,8 +74,8 @@ def summarise(
 ) -> Summary:
     """Count and measure `model` on images of `size` (height, width) with `in_channels` channels.
 
-    Effective receptive fields are measured with the weights that the model has, on noise drawn from `seed`; not with
-    `effective` off. Raises `OptionError` and `ShapeError` as `tracing.trace` does.
+    effective: whether effective receptive fields are measured, with the weights that the model has, on noise drawn from
+    `seed`. Raises `OptionError` and `ShapeError` as `tracing.trace` does.
     """
     traced = trace(model, size, in_channels)
     unlimited = trace_without_border(model, in_channels)

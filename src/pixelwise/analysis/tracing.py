@@ -1,7 +1,7 @@
-"""Tracing a net, operation by operation, without computing it: fields of view, and multiply-adds.
+"""Tracing of a net, operation by operation, without computing values: fields of view, and multiply-adds.
 
-The image is a tensor without data (torch's meta device), so that a trace takes no more memory or time at 4096 pixels
-than at 64. What does not depend on the image, such as the positions that mirroring its border visits, is computed.
+The image is a tensor without data (torch's meta device), so a trace takes no more memory or time at 4096 pixels than at
+64. Values that do not depend on the image, such as the positions from which its border is mirrored, are computed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pixelwise.core.errors import OptionError, ShapeError
 Hook = Callable[[str, torch.Tensor], None]
 aten = torch.ops.aten
 _SHAPE_ONLY = {aten.new_zeros, aten.new_ones, aten.new_full, aten.new_empty, aten.zeros_like, aten.ones_like}
-"""Operations that take of a tensor its shape and nothing else."""
+"""Operations that use only the shape of a tensor."""
 
 
 @dataclass(frozen=True)
@@ -104,19 +104,20 @@ def trace(model: nn.Module, size: tuple[int, int], in_channels: int = 3) -> Trac
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Set every module to evaluation mode, and back to what it was."""
-    training = {module: module.training for module in model.modules()}
+    """Set every module to evaluation mode, and afterwards each to the mode that it had."""
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield
     finally:
-        for module, was in training.items():
-            module.training = was
+        for module, is_training in modes.items():
+            module.training = is_training
 
 
 @contextmanager
 def watch_outputs(model: nn.Module, on_output: Hook, path: list[str] | None = None) -> Iterator[None]:
-    """Call `on_output(path, last tensor it gave)` whenever a module finishes; keep the running ones in `path`."""
+    """Call `on_output` with a module's path and its last output tensor whenever a module finishes. `path` holds the
+    paths of the modules that are running."""
     running = [] if path is None else path
     with ExitStack() as stack:
         for name, module in model.named_modules():
@@ -137,6 +138,8 @@ def watch_outputs(model: nn.Module, on_output: Hook, path: list[str] | None = No
 
 @dataclass
 class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Records the field of view of each tensor that depends on the image, and the products, while it is active."""
+
     image: torch.Tensor
     image_field: Field
     path: list[str] = field(default_factory=list)
@@ -178,9 +181,9 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.unknown.add(str(func.overloadpacket))
                 after = Field.of_whole_image(tensor.ndim)
             self.fields[tensor] = after
-        counted = count_product(func, arguments, output, self.path[-1] if self.path else "")
-        if counted is not None:
-            self.products.append(counted)
+        product = count_product(func, arguments, output, self.path[-1] if self.path else "")
+        if product is not None:
+            self.products.append(product)
 
 
 def _without_data(leaf: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Arguments that several commands have, each declared once."""
+"""The arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.text import MOST_NAME_BYTES, name_bytes
 
 MOST_PATH_BYTES = 4095
-"""What Linux takes."""
+"""Bytes of a path on Linux, at most."""
 
 
 def check_path(param: typer.CallbackParam, value: Any) -> Any:
-    """Return the path, text or list of them that was typed.
+    """Return the path, text or list of these that was typed, unchanged.
 
-    Raises `OptionError` for one that is longer than file systems allow. Without this check each place that opens the
+    Raises `OptionError` for a path that is longer than file systems allow. Without this check each place that opens the
     path would fail with an error of its own.
     """
     for text in value if isinstance(value, (list, tuple)) else [value]:
@@ -39,16 +39,17 @@ def _require_possible_path(param: typer.CallbackParam, text: str) -> None:
 
 
 DATA = "Data"
-"""The heading of options on how data are read."""
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="Directory of photos and masks.", callback=check_path)]
+"""The heading, in the help, of options on how data are read."""
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Directory of images and labels.", callback=check_path)]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run directory or an .onnx file.", callback=check_path)]
 LAYOUT_NAMES = (
     "folders, camvid, cityscapes, coco, ctc, cvat, dsb, isbi, labelme, loveda, nnunet, panoptic, pets, retina, "
     "sunrgbd, sunrgbd13, via, voc, yolo"
 )
-"""The layouts that come with pixelwise; their table loads numpy, which help does without."""
+"""The layouts that come with pixelwise. They are written out here, since reading their table would load numpy, which
+the help does not need."""
 WRITTEN_NAMES = "folders, camvid, cityscapes, coco, cvat, dsb, labelme, voc, yolo"
-"""Those of them that `convert` writes."""
+"""The layouts that `convert` writes."""
 Format = Annotated[
     str | None,
     typer.Option(help=f"Layout of DATA, if it is not recognised: {LAYOUT_NAMES}.", rich_help_panel=DATA),
@@ -56,7 +57,7 @@ Format = Annotated[
 ImagesRoot = Annotated[
     Path | None,
     typer.Option(
-        help="A folder outside DATA that annotations and links may point into.",
+        help="A folder outside DATA whose files annotations, lists and links may name.",
         callback=check_path,
         rich_help_panel=DATA,
     ),
@@ -68,7 +69,7 @@ BandNumbers = Annotated[
         rich_help_panel=DATA,
     ),
 ]
-Width = Annotated[float | None, typer.Option(help="Scale factor of the channels, for models that have one.")]
+Width = Annotated[float | None, typer.Option(help="Factor on the number of channels, for models that have one.")]
 ModelOptions = Annotated[
     list[str] | None, typer.Option(help="KEY=VALUE, an option of this model only. May be repeated.")
 ]

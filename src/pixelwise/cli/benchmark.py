@@ -1,4 +1,4 @@
-"""`pixelwise benchmark`: how fast a model file is on this machine."""
+"""`pixelwise benchmark`: the speed of a model file on this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def benchmark(
     as_json: AsJson = False,
 ) -> None:
     """Time MODEL in every installed engine, on an image of noise in memory. With --device: in the engines that run on
-    it, torch among them, and the device itself."""
+    that device, torch included; the speed of the device itself is measured too."""
     from pixelwise.cli.output import say
     from pixelwise.core.device import Device
     from pixelwise.core.errors import MissingDependencyError, OptionError
@@ -40,12 +40,12 @@ def benchmark(
     engines = [*installed_engines(), *([] if device is None else [TORCH])]
     rows = []
     for engine in [*engines, HALF_ENGINE]:
-        with contextlib.suppress(MissingDependencyError, OptionError):  # not each is for every processor or device
+        with contextlib.suppress(MissingDependencyError, OptionError):  # not every engine runs on every device
             rows.append(time_engine(path, engine, size, place))
     if as_json:
-        reached = {} if speed is None else {"device": asdict(speed)}
+        device_speed = {} if speed is None else {"device": asdict(speed)}
         timings = {"engines": [asdict(row) for row in rows]}
-        print(json.dumps({"size": size, "cores": available_cores(), **reached, **timings}))
+        print(json.dumps({"size": size, "cores": available_cores(), **device_speed, **timings}))
         return
     say(f"{path}, an image of {size[0]}x{size[1]}, {available_cores()} cores of {processor_name()}")
     if speed is not None:

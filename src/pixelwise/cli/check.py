@@ -1,4 +1,4 @@
-"""`pixelwise check`: what is in a data set and what is wrong with it."""
+"""`pixelwise check`: shows what is in a data set and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pixelwise.data.check import CheckResult, DepthUse
 
 BAR_WIDTH = 30
+"""Characters of the longest bar in the table of classes."""
 SPARSE_BAR_WIDTH = 16
-"""Beside two further columns."""
+"""The same in the table for sparse labels, which has two more columns."""
 
 
 def check(
@@ -52,7 +53,7 @@ def check(
 
 
 def _use_flags(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the report with flags in its sentences."""
+    """Return the report with flags of the command line in place of Python names."""
     problems = [{**problem, "message": use_flags(problem["message"])} for problem in report["problems"]]
     return report | {"remarks": [use_flags(remark) for remark in report["remarks"]], "problems": problems}
 
@@ -95,7 +96,7 @@ def _sizes(result: CheckResult) -> str:
 
 
 def _depths(result: CheckResult) -> Iterator[str]:
-    """Yield a line for each type of pixels deeper than 8 bits, and one for what becomes of them."""
+    """Yield a line for each type of pixels deeper than 8 bits, and one for the values that become 0 to 255."""
     for name, use in result.depths.items():
         images = quantity(use.images, "image")
         yield f"depth     {name}: {images}, values {use.low:,.6g} to {use.high:,.6g}{_share(name, use)}"
@@ -148,7 +149,7 @@ def _class_table(result: CheckResult) -> Table:
 
 
 def _mask_values(result: CheckResult) -> list[str]:
-    """Return a line on how the meaning of mask values was decided, then a line for each value."""
+    """Return a line on how the meaning of mask values was decided, and a line for each value."""
     rows = [(row.values, result.name_of(row.label), row.share, row.why) for row in result.mask_values]
     uncounted = "; no pixel was counted, because every pair of image and mask has a problem"
     lines = [f"masks     {rows[0][3]}{uncounted if rows[0][2] is None else ''}"] if rows else []
@@ -164,7 +165,7 @@ def _percent(share: float) -> str:
 
 
 def _block() -> str:
-    """Return what bars are drawn with where standard output goes."""
+    """Return the character that bars are drawn with, which standard output must be able to encode."""
     block = "█"
     try:
         block.encode(sys.stdout.encoding or "ascii")

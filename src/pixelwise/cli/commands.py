@@ -1,4 +1,4 @@
-"""The commands by name. Each is imported, and its signature read, when it is asked for: the others cost no time."""
+"""The commands by name. A command is imported, and its signature read, only when it is run or its help is shown."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ COMMANDS = {
     "encoders": "models",
     "convert": "convert",
 }
-"""The commands in the order of the help, and the file of this room that has each under its name: a function, or a
-`Typer` of several."""
+"""The file of each command, in the order of the help. The file defines the command under its name: as a function, or as
+a `Typer` with several commands."""
 
 
 class CommandGroup(TyperGroup):
@@ -49,8 +49,10 @@ class CommandGroup(TyperGroup):
 
 
 class _LazyCommands(Mapping[str, Any]):
+    """The commands by name; those of `COMMANDS` are made when they are first looked up."""
+
     def __init__(self, others: Mapping[str, Any]) -> None:
-        self._commands: dict[str, Any] = dict.fromkeys(COMMANDS) | dict(others)  # `None` until it is asked for
+        self._commands: dict[str, Any] = dict.fromkeys(COMMANDS) | dict(others)  # `None`: not made yet
 
     def __getitem__(self, name: str) -> Any:
         command = self._commands[name]
@@ -66,7 +68,7 @@ class _LazyCommands(Mapping[str, Any]):
 
 
 def _make_command(name: str) -> Any:
-    """Return a command for the parser, which typer makes from the signature of its function."""
+    """Return the command that typer makes from the signature of a function, for the parser."""
     function = getattr(importlib.import_module(f"pixelwise.cli.{COMMANDS[name]}"), name)
     if isinstance(function, typer.Typer):
         return typer.main.get_command(function)

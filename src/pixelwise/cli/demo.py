@@ -24,17 +24,19 @@ KINDS = {
     "instance": ("instances", "objects", "overlay"),
     "panoptic": ("mask", "instances", "overlay"),
 }
+"""The outputs that are written for each task (see `pixelwise predict --as`)."""
 SCENES: dict[str, Literal["landscapes", "fruit"]] = {
     "semantic": "landscapes",
     "instance": "fruit",
     "panoptic": "fruit",
 }
+"""The pictures that are drawn for each task."""
 
 
 def demo(
     *,
     out: Annotated[
-        Path, typer.Option(help="Directory to make: data/, run/ and predictions/.", callback=check_path)
+        Path, typer.Option(help="New directory for data/, run/ and predictions/.", callback=check_path)
     ] = Path("pixelwise-demo"),
     minutes: Annotated[float, typer.Option(help="Wall-clock minutes of the training.")] = 2.0,
     task: Annotated[
@@ -57,7 +59,8 @@ def demo(
     from pixelwise_scenes import write_scenes
 
     if out.exists():
-        raise OutputError(out, "something there", "a directory to make", "Remove it, or choose another --out.")
+        remedy = "Remove it, or choose another --out."
+        raise OutputError(out, "a file or directory", "a path that does not exist yet", remedy)
     note(f"drawing {SCENES[task]}")
     write_scenes(out / "data", SEED, kind=SCENES[task])
     dataset = open_dataset(out / "data")

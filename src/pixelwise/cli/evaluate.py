@@ -37,7 +37,7 @@ def evaluate(
     engine: EngineName = "onnxruntime",
     device: DeviceName = None,
     metric: Annotated[
-        list[str] | None, typer.Option(help="An additional metric: a registered name. May be repeated.")
+        list[str] | None, typer.Option(help="Name of a registered metric to measure too. May be repeated.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,8 +74,8 @@ def evaluate(
 
 def _training_remarks(model: Path, dataset: Dataset, split: str) -> list[str]:
     """Return a remark if the model may have been trained on these images."""
-    held_out = split == "test" and not any(item.auto_split for item in dataset.splits[split])
-    if held_out or not (model / "folds").is_dir():
+    is_held_out = split == "test" and not any(item.auto_split for item in dataset.splits[split])
+    if is_held_out or not (model / "folds").is_dir():
         return []
     return [
         "This model was trained with --folds on all images that are in no named test split. If these are the same "

@@ -1,4 +1,4 @@
-"""`pixelwise export`."""
+"""`pixelwise export`: write the model of a run as one .onnx file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def export(
     *,
     out: Annotated[Path, typer.Option(help="The .onnx file to write.", callback=check_path)],
     fast: Annotated[
-        bool, typer.Option("--fast", help="Without flip TTA and test-time scales: a third of the time or less.")
+        bool,
+        typer.Option(
+            "--fast", help="Drop flip TTA and test-time scales: predictions take a third of the time or less."
+        ),
     ] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="Quantize to 8 bits, as far as accuracy on validation images allows.")
@@ -31,7 +34,8 @@ def export(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="With --int8: the data set to calibrate and validate with, if it has moved.", callback=check_path
+            help="With --int8: the run's data set, for calibration and validation, if it has moved.",
+            callback=check_path,
         ),
     ] = None,
     as_json: AsJson = False,
@@ -42,19 +46,19 @@ def export(
 
     attempts: list[Int8] = []
 
-    def on_try(tried: Int8) -> None:
-        attempts.append(tried)
-        count = tried.float_convolutions
+    def on_try(attempt: Int8) -> None:
+        attempts.append(attempt)
+        count = attempt.float_convolutions
         first = "the first convolution" if count == 1 else f"the first {count} convolutions"
         precision = f"{first} in float" if count else "all in 8 bits"
-        scores = f"val {tried.measure} {tried.score:.4f}, in float {tried.float_score:.4f}"
-        note(f"{precision}: {scores}, {quantity(tried.images, 'image')}")
+        scores = f"val {attempt.measure} {attempt.score:.4f}, in float {attempt.float_score:.4f}"
+        note(f"{precision}: {scores}, {quantity(attempt.images, 'image')}")
 
     export_model(run, out, fast=fast, int8=int8, data=data, on_try=on_try)
     report: dict[str, object] = {}
     if attempts:
         costs = asdict(attempts[-1])
-        report["int8"] = {"kept": costs.pop("float_convolutions"), **costs}  # the name that scripts rely on
+        report["int8"] = {"kept": costs.pop("float_convolutions"), **costs}  # scripts rely on the name "kept"
     if as_json:
         print(json.dumps({"model": str(out), "bytes": out.stat().st_size, **report}))
     else:

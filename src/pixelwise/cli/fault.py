@@ -1,4 +1,4 @@
-"""Messages and exit codes of unexpected errors."""
+"""Messages and exit codes of errors that are no `PixelwiseError`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pixelwise import __version__
 USER, FAULT = 2, 70
 """Exit codes of a user's mistake and of a fault of pixelwise itself (sysexits.h: EX_SOFTWARE)."""
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc", "bad allocation")
-"""How libraries say it, in lower case."""
+"""Parts, in lower case, of the messages of libraries that run out of memory."""
 
 
 def explain_error(error: Exception) -> tuple[str, int]:
@@ -23,8 +23,8 @@ def explain_error(error: Exception) -> tuple[str, int]:
     busy = f", while it was busy with {file}" if file else ""
     if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
         remedy = (
-            "Use smaller images, cut large ones into parts, or close other programs. Set PIXELWISE_MAX_PIXELS to "
-            "refuse images above a size by name."
+            "Use smaller images, cut large ones into parts, or close other programs. With PIXELWISE_MAX_PIXELS set, "
+            "images of more pixels are refused with a message that names them."
         )
         return f"too little memory{busy}: {_first_line(error) or 'an allocation failed'}. {remedy}", USER
     if isinstance(error, OSError) and error.strerror:
@@ -43,9 +43,10 @@ def explain_error(error: Exception) -> tuple[str, int]:
 
 
 def _places(error: Exception) -> list[tuple[FrameType, int]]:
-    """Return the frames of the traceback that are pixelwise's code, with their lines, innermost last."""
-    every = list(traceback.walk_tb(error.__traceback__))
-    return [(frame, line) for frame, line in every if _is_in_pixelwise(frame)] or every
+    """Return the frames of the traceback that are code of pixelwise, or all frames where none is, with their lines,
+    the innermost last."""
+    places = list(traceback.walk_tb(error.__traceback__))
+    return [(frame, line) for frame, line in places if _is_in_pixelwise(frame)] or places
 
 
 def _is_in_pixelwise(frame: FrameType) -> bool:
@@ -53,7 +54,8 @@ def _is_in_pixelwise(frame: FrameType) -> bool:
 
 
 def _find_busy_file(frames: list[FrameType]) -> Path | None:
-    """Return the file, else the directory, in the variables of the innermost frame that has one."""
+    """Return the file that the code was busy with: the innermost existing file, else the innermost path, among the
+    variables of the frames; `None` without any."""
     paths = [path for frame in reversed(frames) for path in _paths(frame)]
     files = (path for path in paths if os.path.isfile(path))
     return next(files, next(iter(paths), None))

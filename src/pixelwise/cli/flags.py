@@ -1,8 +1,8 @@
-"""Python names in messages, as the flags of the command line.
+"""Translation of Python names in messages into the flags of the command line.
 
 The library writes options as Python in backticks: `` `epochs` ``, `` `skip_bad=True` ``, `` `images_root='/data'` ``,
-`` `train(folds=5)` ``. Here they become `--epochs`, `--skip-bad`, `--images-root /data` and `train --folds 5`.
-Which flag belongs to a name is read from the declared commands.
+`` `train(folds=5)` ``. Here they become `--epochs`, `--skip-bad`, `--images-root /data` and `train --folds 5`. The flag
+of a name is read from the signatures of the commands.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ class Flag:
     name: str
     """`--epochs`, or the capitals of an argument."""
     negative: str = ""
-    """`--no-rotate`, where there is one."""
+    """`--no-rotate`, empty where there is none."""
     values: int = 1
-    """How many words follow."""
+    """The number of values after the flag."""
     repeated: bool = False
+    """Whether several values are given by repeating the flag."""
 
 
 _BACKTICKED = re.compile(r"`([^`]+)`")
@@ -52,7 +53,7 @@ _OPTION = re.compile(r"(\w+)(?:=(.+))?")
 def use_flags(text: str, command: str = "") -> str:
     """Return a text of the library as `pixelwise COMMAND` prints it, with flags in place of Python names.
 
-    Backticked text that is no option stays as it is.
+    Text in backticks that is no option stays as it is.
     """
     return _BACKTICKED.sub(lambda match: _format_call(match[1]) or _format_text(match[1], command) or match[0], text)
 
@@ -68,7 +69,7 @@ def describe_error(error: PixelwiseError, command: str) -> str:
 
 
 def _format_call(text: str) -> str:
-    """Return `train(folds=5)` as it is typed, "" for text that is no call of a command."""
+    """Return a call such as `train(folds=5)` as it is typed; "" for text that is no call of a command."""
     name = text.partition("(")[0]
     command = name.removeprefix("pixelwise.")
     if command not in _commands() or not text.endswith(")"):
@@ -85,7 +86,7 @@ def _format_call(text: str) -> str:
 
 
 def _format_text(text: str, command: str) -> str:
-    """Return `epochs` or `epochs=5` as it is typed, "" for text that is no option."""
+    """Return an option such as `epochs` or `epochs=5` as it is typed; "" for text that is no option."""
     match = _OPTION.fullmatch(text)
     if match is None:
         return ""
@@ -100,7 +101,7 @@ def _format_text(text: str, command: str) -> str:
 
 
 def _format_model_option(text: str, command: str) -> str:
-    """Return a keyword that is a model's own, as it is given to a command that builds models."""
+    """Return an option of a single model as it is typed to a command that builds models; "" for anything else."""
     builds = any(flag.name == "--option" for flag in _commands().get(command, {}).values())
     return f"--option {text}" if builds and text.isidentifier() and text.islower() else ""
 
@@ -127,8 +128,8 @@ def _commands() -> Mapping[str, Mapping[str, Flag]]:
     commands: dict[str, dict[str, Flag]] = {}
     for command, declared in typer.main.get_group(app).commands.items():
         commands[command] = {}
-        of_group = [parameter for single in getattr(declared, "commands", {}).values() for parameter in single.params]
-        for parameter in (*declared.params, *of_group):
+        subcommands = getattr(declared, "commands", {}).values()
+        for parameter in (*declared.params, *(parameter for sub in subcommands for parameter in sub.params)):
             first = parameter.opts[0]
             commands[command][str(parameter.name)] = Flag(
                 name=first if first.startswith("-") else first.upper(),
@@ -141,7 +142,7 @@ def _commands() -> Mapping[str, Mapping[str, Flag]]:
 
 @functools.cache
 def _flags(command: str) -> Mapping[str, Flag]:
-    """Return the parameters by their Python names: those of `command`, and the flags of the others."""
+    """Return the parameters by their Python names: those of `command`, and the flags of all other commands."""
     declared = {
         name: flag
         for parameters in reversed(list(_commands().values()))

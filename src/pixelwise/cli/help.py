@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 
 @dataclass(frozen=True)
 class Page:
-    """Parts of a command's help that its docstring and options do not give."""
+    """The parts of a command's help that do not come from its docstring and options."""
 
     summary: str
     """Its line in the list of commands."""
@@ -19,7 +19,7 @@ class Page:
 
     @property
     def epilog(self) -> str:
-        """What stands below the options."""
+        """The text below the options."""
         return "\n".join(["\b", "Examples:", *(f"  pixelwise {example}" for example in self.examples)])
 
 
@@ -94,7 +94,7 @@ GROUPS = {
     "task": "tasks",
     "to": "layouts",
 }
-"""Parameters that take a registered name, and the entry points by which packages add some."""
+"""For each parameter that takes registered names, the entry points by which packages add names."""
 OTHERS = "Options"
 """The heading of options without a group."""
 
@@ -108,7 +108,7 @@ class Command(TyperCommand):
 
         groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}
         others: list[tuple[str, str]] = []
-        points = entry_points()  # once, since it looks at every package that is installed
+        points = entry_points()  # once, since it reads every installed package
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx)
             if row is None:
@@ -124,7 +124,7 @@ class Command(TyperCommand):
 
 
 def _list_added(parameter: Any, points: Any) -> str:
-    """Return the names that installed packages add to those an option takes, as a sentence; "" where there are none."""
+    """Return a sentence with the names that installed packages add to those that an option takes; "" without any."""
     if parameter.param_type_name == "argument" or parameter.name not in GROUPS:
         return ""
     names = sorted(point.name for point in points.select(group=f"pixelwise.{GROUPS[parameter.name]}"))

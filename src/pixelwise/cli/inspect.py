@@ -1,4 +1,4 @@
-"""`pixelwise inspect`: a net in numbers, stage by stage."""
+"""`pixelwise inspect`: shows the numbers of a net, stage by stage."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 CLASSES = 2
 CHANNELS = 3
 PIPED_WIDTH = 120
+"""Characters of a line of a table where standard output is no terminal."""
 MOST_SIDE = 2**16
-"""Of an image, in pixels."""
+"""Largest height and width of an image, in pixels."""
 PADDINGS = {
     "trained": "TensorFlow's \"same\" in strided convolutions, as the encoder's weights were trained",
     "symmetric": "equal on all sides",
 }
-"""How an encoder pads, in words."""
+"""Descriptions of the ways in which encoders pad."""
 
 
 def inspect(
@@ -43,11 +44,13 @@ def inspect(
         typer.Argument(metavar="MODEL", help="A model's name, a run directory or an .onnx file.", callback=check_path),
     ],
     *,
-    classes: Annotated[int | None, typer.Option(help="For a model's name: number of classes. [default: 2]")] = None,
+    classes: Annotated[int | None, typer.Option(help="Number of classes, if MODEL is a name. [default: 2]")] = None,
     channels: Annotated[
-        int | None, typer.Option(help="For a model's name: channels of the image. [default: 3]")
+        int | None, typer.Option(help="Channels of the image, if MODEL is a name. [default: 3]")
     ] = None,
-    encoder: Annotated[str | None, typer.Option(help="For a model's name: its encoder. [default: the model's]")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="The encoder, if MODEL is a name. [default: the model's own]")
+    ] = None,
     width: Width = None,
     option: ModelOptions = None,
     size: Annotated[
@@ -91,7 +94,7 @@ def inspect(
 
 
 def _refuse_options(model: str, **given: object) -> None:
-    """Raise `OptionError` for an option that a run or a model file settles itself."""
+    """Raise `OptionError` for an option that was given although the run or the model file determines it."""
     for name, value in given.items():
         if value is not None:
             raise OptionError(f"--{name}", str(value), f"none with {model}, which has its own", f"Leave --{name} out.")
@@ -110,14 +113,14 @@ def _print_report(summary: Summary, subject: InspectTarget) -> None:
 
 
 def _file_content(subject: InspectTarget) -> dict[str, Any] | None:
-    """Return what a model file says of itself, for `json.dumps`; `None` of a net by its name."""
+    """Return what a model file says about itself, for `json.dumps`; `None` for a net that was built by its name."""
     if subject.info is None:
         return None
     return {**json.loads(subject.info.to_json()), "encoder_padding": subject.encoder_padding}
 
 
 def _facts(info: ModelInfo, padding: str | None) -> Iterator[tuple[str, str]]:
-    """Yield what a person needs to know of a model file, as (heading, text)."""
+    """Yield the facts about a model file that a user needs, as (heading, text)."""
     yield "task", info.task
     if info.grouping is not None:
         things = ", ".join(info.classes.names[index] for index in info.grouping.things)
@@ -203,7 +206,8 @@ def _notes(summary: Summary) -> list[str]:
     return notes
 
 
-def _describe_saving(kind: str, alike: str, saving: Saving) -> str:
+def _describe_saving(kind: str, same: str, saving: Saving) -> str:
+    """Return a sentence on what convolutions of a kind save against plain ones. same: what both have in common."""
     if not saving.layers:
         return f"No {kind} convolutions."
     parameters = _format_amount(saving.plain_parameters - saving.parameters)
@@ -212,7 +216,7 @@ def _describe_saving(kind: str, alike: str, saving: Saving) -> str:
     verb = "saves" if saving.layers == 1 else "save"
     return (
         f"{convolutions} {verb} {parameters} parameters and {multiply_adds} multiply-adds against plain ones "
-        f"{alike} ({_format_amount(saving.multiply_adds)} instead of {_format_amount(saving.plain_multiply_adds)})."
+        f"{same} ({_format_amount(saving.multiply_adds)} instead of {_format_amount(saving.plain_multiply_adds)})."
     )
 
 

@@ -30,7 +30,7 @@ label = typer.Typer(
 
 @label.callback()
 def _group() -> None:
-    """Help with labelling, beside the studio."""  # a callback makes a group of a single command
+    """Help with labelling, beside the studio."""
 
 
 @label.command(cls=Command, epilog=PAGES["label"].epilog)

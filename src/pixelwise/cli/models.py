@@ -1,4 +1,4 @@
-"""`pixelwise models` and `pixelwise encoders`."""
+"""`pixelwise models` and `pixelwise encoders`: list what can be trained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pixelwise.cli.arguments import AsJson
 
 def models(
     *,
-    front: Annotated[bool, typer.Option("--front", help="Show measured accuracy against milliseconds.")] = False,
+    front: Annotated[bool, typer.Option("--front", help="Show measured accuracy and time of prediction.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the models, with one line each."""

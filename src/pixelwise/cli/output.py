@@ -1,4 +1,4 @@
-"""What the commands print: text from files shows as what it is, and does nothing to the terminal."""
+"""Printing of text and tables. Control characters, which names and files may hold, are escaped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def say(text: object) -> None:
 
 
 def note(text: object) -> None:
-    """Print a line to standard error, where it is in nobody's way."""
+    """Print a line to standard error, apart from the results on standard output."""
     print(escape_controls(text), file=sys.stderr)
 
 
@@ -31,5 +31,5 @@ def print_table(table: Table, width: int | None = None) -> None:
 
 
 def cells(*texts: object) -> Sequence[str]:
-    """Return the cells of a table's row."""
+    """Return texts as the cells of a table's row."""
     return [escape_controls(text) for text in texts]

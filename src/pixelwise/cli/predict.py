@@ -73,21 +73,22 @@ def predict(
     from pixelwise.inference.writers.registry import parse_kinds
 
     if seed is not None and uncertainty is None:
-        raise OptionError("--seed", str(seed), "--uncertainty beside it", "Leave it out: nothing else is drawn.")
+        remedy = "Leave it out: without --uncertainty nothing is random."
+        raise OptionError("--seed", str(seed), "--uncertainty beside it", remedy)
     if resume and overwrite:
         raise OptionError("--resume", "--overwrite", "one of the two", "Leave one of the two out.")
     sampling = None if uncertainty is None else MonteCarloDropout(uncertainty, seed or 0)
-    asked = parse_kinds(as_, sampled=sampling is not None)
-    jobs = plan_jobs(images, out, asked)
+    kinds = parse_kinds(as_, sampled=sampling is not None)
+    jobs = plan_jobs(images, out, kinds)
     predictor = load(model, engine, at_once=len(jobs), device=device)
-    if predictor.info.bands is not None:  # which are a TIFF's pages, where it has a band in each
-        jobs = plan_jobs(images, out, asked, paged=False)
+    if predictor.info.bands is not None:  # the pages of a TIFF may be the bands of one image
+        jobs = plan_jobs(images, out, kinds, paged=False)
     require_files(jobs)
     if not (resume or overwrite):
         require_new(jobs)
-    missing = unfinished_jobs(jobs) if resume else jobs
-    photos, scans = [job for job in missing if not job.scan], [job for job in missing if job.scan]
-    for remark in remarks(predictor.info, missing):
+    unfinished = unfinished_jobs(jobs) if resume else jobs
+    photos, scans = [job for job in unfinished if not job.scan], [job for job in unfinished if job.scan]
+    for remark in remarks(predictor.info, unfinished):
         _print_note(remark)
     if tta:
         predictor = predictor.with_tta()
@@ -102,7 +103,7 @@ def predict(
     if as_json:
         print(json.dumps(_report(jobs, failures)))
     else:
-        say(_summary(len(missing), len(failures), out, len(jobs) - len(missing)))
+        say(_summary(len(unfinished), len(failures), out, len(jobs) - len(unfinished)))
     if failures:
         raise typer.Exit(1)
 
@@ -124,8 +125,11 @@ def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list
     }
 
 
-def _summary(images: int, failed: int, out: Path, there: int) -> str:
-    done = images - failed
-    text = f"{quantity(done, 'image')} predicted into {out}"
-    parts = [text, *([f"{there} there already"] if there else []), *([f"{failed} failed"] if failed else [])]
+def _summary(images: int, failed: int, out: Path, skipped: int) -> str:
+    """Return a sentence on the images of this call, of which some failed, and those that were finished before it."""
+    parts = [f"{quantity(images - failed, 'image')} predicted into {out}"]
+    if skipped:
+        parts.append(f"{skipped} there already")
+    if failed:
+        parts.append(f"{failed} failed")
     return ", ".join(parts)

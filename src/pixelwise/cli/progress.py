@@ -1,4 +1,4 @@
-"""A progress bar on standard error, where somebody is looking at it."""
+"""Progress bars on standard error, where that is a terminal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
 WIDE = 100
-"""Characters in a line of a terminal."""
+"""Terminals with this many characters in a line, or more, are wide."""
 Advance = Callable[[int, int], None]
-"""Takes (done, total) and draws it."""
+"""Takes (done, total) and updates the bar."""
 
 
 @contextlib.contextmanager
 def progress_bar(description: str) -> Iterator[Advance | None]:
-    """Yield a function of (done, total) that draws a bar. Without a terminal yield `None`, and load no rich."""
+    """Yield a function of (done, total) that updates a bar; `None` without a terminal, where rich is not loaded."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -30,7 +30,8 @@ def progress_bar(description: str) -> Iterator[Advance | None]:
 
 @contextlib.contextmanager
 def megapixel_bar(description: str) -> Iterator[Advance | None]:
-    """Yield what takes pixels, and draws megapixels and how many of them are done in a second; `None` as above."""
+    """Yield a function of (done, total), in pixels, that updates a bar of megapixels with its rate; `None` without a
+    terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -52,7 +53,7 @@ def _draw_bar(description: str, column: ProgressColumn) -> Iterator[Callable[[fl
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    bar = BarColumn(bar_width=None if console.width < WIDE else 40)  # None: what the others leave
+    bar = BarColumn(bar_width=None if console.width < WIDE else 40)  # None: the space that the other columns leave
     columns = (TextColumn("{task.description}"), bar, column, TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(description, total=None)

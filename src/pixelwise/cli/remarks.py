@@ -12,16 +12,17 @@ if TYPE_CHECKING:
     from pixelwise.data.dataset import Dataset
 
 SHOWN = 5
+"""Problems that are printed at most."""
 
 
 def print_assumptions(dataset: Dataset) -> None:
-    """Print what was assumed when the data set was opened, a line each, to standard error."""
+    """Print to standard error, a line each, what was assumed when the data set was opened."""
     for problem in dataset.problems:
         note(f"{problem.kind}: {problem.file}: {use_flags(problem.message)}")
 
 
 def print_harmful(result: CheckResult) -> None:
-    """Print the first `SHOWN` problems that would spoil a training, to standard error."""
+    """Print to standard error the first `SHOWN` problems that would spoil a training."""
     for problem in result.harmful[:SHOWN]:
         note(f"{problem.kind}: {problem.file}: {use_flags(problem.message)}")
     if len(result.harmful) > SHOWN:

@@ -11,16 +11,16 @@ from types import FrameType
 from typing import NoReturn
 
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
-GO_ON = "Finished outputs are kept; the same command with --resume continues."
-TRAIN = "The same command with --resume continues from the last saved step; if none was saved yet, start again."
-STUDIO = "Everything that you drew is saved; the same command opens the project again, and `pixelwise train` takes it."
-HOW = {
-    "train": TRAIN,
-    "predict": GO_ON,
+REMEDIES = {
+    "train": "The same command with --resume continues from the last saved step; if none was saved yet, start again.",
+    "predict": "Finished outputs are kept; the same command with --resume continues.",
     "demo": "Remove its --out directory before you start it again.",
-    "studio": STUDIO,
+    "studio": (
+        "Everything that you drew is saved; the same command opens the project again, and `pixelwise train` takes it."
+    ),
 }
-OTHERS = "No partial output is left; start again."
+"""What to do after each command was stopped."""
+OTHER_REMEDY = "No partial output is left; start again."
 
 
 class Stopped(BaseException):
@@ -32,7 +32,7 @@ class Stopped(BaseException):
 
     def message(self, command: str) -> str:
         """Return the message for a user who stopped `pixelwise COMMAND`."""
-        return f"stopped by {SIGNALS[signal.Signals(self.number)]}. {HOW.get(command, OTHERS)}"
+        return f"stopped by {SIGNALS[signal.Signals(self.number)]}. {REMEDIES.get(command, OTHER_REMEDY)}"
 
     @property
     def code(self) -> int:
@@ -42,26 +42,26 @@ class Stopped(BaseException):
 
 @contextmanager
 def raise_on_stop() -> Iterator[None]:
-    """Raise `Stopped` at the first of `SIGNALS`, except ignored ones. A second signal ends the process at once, and so
-    does the first while Python shuts down."""
-    if threading.current_thread() is not threading.main_thread():  # where Python has no signals
+    """Raise `Stopped` at the first of `SIGNALS` that the process does not ignore. A second signal ends the process at
+    once, and so does one while Python shuts down."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    heard = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    handled = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        _restore_default_handlers(heard)
+        _restore_default_handlers(handled)
         raise Stopped(number)
 
-    for number in heard:
+    for number in handled:
         signal.signal(number, stop)
     try:
         yield
     finally:
-        for number in heard:
+        for number in handled:
             signal.signal(number, before[number])
-        atexit.register(_restore_default_handlers, heard)
+        atexit.register(_restore_default_handlers, handled)
 
 
 def _restore_default_handlers(signals: list[signal.Signals]) -> None:

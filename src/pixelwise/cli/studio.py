@@ -16,7 +16,7 @@ from pixelwise.core.text import quantity
 
 SAMPLE = Path("pixelwise-sample")
 ADDRESS = "Address"
-"""The heading of options on where the page is."""
+"""The heading, in the help, of options on the address of the page."""
 
 
 def studio(
@@ -27,26 +27,28 @@ def studio(
     *,
     out: Annotated[
         Path | None,
-        typer.Option(help="The project's directory. [default: FOLDER-labels beside FOLDER]", callback=check_path),
+        typer.Option(help="Directory of the project. [default: FOLDER-labels beside FOLDER]", callback=check_path),
     ] = None,
     classes: Annotated[
         str | None, typer.Option(help="Names for a new project, such as sky,tree,road. [default: background,object]")
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(help="A run or .onnx file of the same classes whose prediction is shown.", callback=check_path),
+        typer.Option(help="Run or .onnx file with the same classes, to show its predictions.", callback=check_path),
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help=f"Try it on drawn pictures of fruit, in {SAMPLE}/.")] = False,
     host: Annotated[
         str,
         typer.Option(
-            help="Listen at this address for other machines, too; the printed token lets them in.",
+            help="Address to listen at, such as 0.0.0.0 for other machines too; the printed token lets them in.",
             rich_help_panel=ADDRESS,
         ),
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option(help="[default: 8765, or the next that is free]", min=0, max=65535, rich_help_panel=ADDRESS),
+        typer.Option(
+            help="Port to listen at. [default: 8765, or the next free one]", min=0, max=65535, rich_help_panel=ADDRESS
+        ),
     ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.", rich_help_panel=ADDRESS)
@@ -69,7 +71,7 @@ def studio(
         found = "a folder and `sample`" if sample else "no folder"
         raise OptionError("folder", found, "a folder of images, or `sample=True` to try it", "Give one of them.")
     if folder is None:
-        from pixelwise.labels.sample import open_sample  # which draws: nothing that a start has to wait for
+        from pixelwise.labels.sample import open_sample  # imports what draws the pictures
 
         project = open_sample(SAMPLE if out is None else out)
     else:
@@ -82,7 +84,7 @@ def studio(
     def announce(address: str) -> None:
         say(f"{project.folder.root}: {quantity(len(project.images), 'image')}")
         say(f"Open {address}   (Ctrl-C ends the studio)")
-        sys.stdout.flush()  # to a pipe, too
+        sys.stdout.flush()  # a pipe is not flushed at the end of a line
         if browser:
             open_browser(address)
 
@@ -95,7 +97,7 @@ def studio(
 
 
 def open_browser(address: str) -> None:
-    """Show an address in the person's browser, if there is one; what it prints is in nobody's way."""
+    """Show an address in the user's browser, if there is one, without waiting for it."""
     import threading
     import webbrowser
 

@@ -1,4 +1,4 @@
-"""`pixelwise train`. Its flags are the options that `pixelwise.training.options` declares."""
+"""`pixelwise train`: its flags are the options that `pixelwise.training.options` declares."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def train(
 
     keep_freed_memory()
     net = {name: options[name] for name in ("model", "encoder", "resume", "config")}
-    check_net(TrainOptions(**net))  # before the data are read, which may take long
+    check_net(TrainOptions(**net))  # first, since reading the data may take long
     find_device(Device.parse(options["device"]))
     dataset = open_dataset(data, format, None if bands is None else parse_bands(bands), images_root)
     run = run_training(dataset, out=out, **options, wording=partial(use_flags, command="train"))
@@ -54,7 +54,7 @@ def train(
 
 
 def _scores(run: Run) -> dict[str, object]:
-    """Return the split of a run's score and, by their names, its score there and that on the validation images."""
+    """Return the split that a run was measured on, and by their names its score there and on the validation images."""
     return {
         "split": run.split,
         f"val_{run.measure}": run.val_score,
@@ -63,7 +63,7 @@ def _scores(run: Run) -> dict[str, object]:
 
 
 def _declare_options() -> None:
-    """Give `train` a parameter for each of `TrainOptions`, which typer reads."""
+    """Give `train` a parameter for each field of `TrainOptions`; typer reads its signature."""
     signature, hints = inspect.signature(train), get_type_hints(train, include_extras=True)
     others = [parameter.replace(annotation=hints[name]) for name, parameter in signature.parameters.items()]
     declared = [

@@ -1,4 +1,4 @@
-"""`CentreOffsetMaps`: the maps that center-offset grouping reads, at a third of the bytes of logits or less."""
+"""`CentreOffsetMaps`: the maps that center-offset grouping reads, in at most a third of the bytes of the logits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Int16 = npt.NDArray[np.int16]
 NO_THING = 255
-"""In `CentreOffsetMaps.class_index`: the best class is not a thing."""
+"""The value in `CentreOffsetMaps.class_index` of a pixel whose best class is not a thing."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class CentreOffsetMaps:
 
     @classmethod
     def empty(cls, size: tuple[int, int]) -> CentreOffsetMaps:
-        """Return uninitialised maps of `size` (height, width)."""
+        """Return maps of `size` (height, width) whose values are not set yet."""
         return cls(*(np.empty(size, dtype) for dtype in (np.uint8, np.float32, np.float32, np.int16, np.int16)))
 
     def paste(self, place: tuple[slice, slice], part: CentreOffsetMaps) -> None:

@@ -5,9 +5,9 @@ Centres are the peaks of the heat map, and each foreground pixel joins the centr
 Cheng et al., "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194, section 3.3.
 
 Differs from the paper: the end of an offset is rounded to a pixel, and the nearest centre of each such pixel is looked
-up in a k-d tree, so that the time depends on the number of pixels and hardly on that of objects. Pieces of an object
-apart from its largest are dropped, and its holes are filled. Connected components are another way (see `WAYS`): where
-objects lie apart they need no centres. Training chooses the way with the highest panoptic quality.
+up in a k-d tree, so that the time depends on the number of pixels and hardly on that of objects. Of an object in
+several pieces only the largest is kept, and its holes are filled. Objects may also be connected components (see
+`WAYS`), which need no centres where objects lie apart. Training chooses the way with the highest panoptic quality.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ Int32 = npt.NDArray[np.int32]
 def group_pixels(maps: CentreOffsetMaps, parameters: GroupingParameters) -> Objects:
     """Return the objects of an image.
 
-    A pixel belongs to an object where its best class is a thing. The class of an object is the one with the largest sum
-    of probabilities over the pixels where it is best. Its score is their mean over all pixels of the object, times the
-    heat of the centre. A component without a centre uses its highest heat; where objects are components alone, heat is
-    1.
+    A pixel belongs to an object if its best class is a thing. The class of an object is the one with the largest sum of
+    probabilities over the pixels where it is best. The score of an object is this sum, divided by the number of all its
+    pixels, times the heat of its centre. A component without a centre uses its highest heat; where all objects are
+    components, heat is 1.
 
     Parameters
     ----------
     maps
         The maps of the image.
     parameters
-        The things, and the numbers of the parameters.
+        The things, and the numbers of the grouping.
     """
     foreground = maps.class_index != NO_THING
     if parameters.by == COMPONENTS:
@@ -87,11 +87,8 @@ def _components(class_index: npt.NDArray[np.uint8]) -> tuple[Int32, int]:
 def _add_components(
     instance_map: Int32, foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], heat: Float32
 ) -> tuple[Int32, Float32]:
-    """Return the map with each 4-connected component that has no centre as a further object, and their highest heat,
-    (n,).
-
-    The ids of components follow those of the centres.
-    """
+    """Return the map with each 4-connected component that has no centre as a further object, and the highest heat in
+    each of them, (n,). The ids of components follow those of the centres."""
     parts, count = ndimage.label(foreground)
     alone = np.ones(count + 1, bool)
     alone[0], alone[parts[tuple(centres.T)]] = False, False
@@ -102,10 +99,7 @@ def _add_components(
 
 def find_peaks(heat: Float32, radius: int, least: float) -> npt.NDArray[np.int64]:
     """Return (row, column), int64 (n, 2), of the values above `least` that are the highest within `radius` rows and
-    columns.
-
-    Of a plateau the pixel nearest to its mean position counts.
-    """
+    columns. A plateau of equal values gives one peak, its pixel nearest to its mean position."""
     highest = ndimage.maximum_filter(heat, 2 * radius + 1, mode="constant", cval=-np.inf)
     plateaus, _ = ndimage.label((heat == highest) & (heat > least), np.ones((3, 3)))
     return object_centres(plateaus)
@@ -121,10 +115,10 @@ def _assign_to_centres(
     height, width = foreground.shape
     inside = np.flatnonzero(foreground)
     ends, columns = np.divmod(inside, width)
-    for places, way, side in ((ends, maps.down, height), (columns, maps.right, width)):
-        places += way.ravel()[inside]
-        np.clip(places, 0, side - 1, out=places)
-    ends *= width
+    for positions, offset, side in ((ends, maps.down, height), (columns, maps.right, width)):
+        positions += offset.ravel()[inside]
+        np.clip(positions, 0, side - 1, out=positions)
+    ends *= width  # rows become flat positions, in place
     ends += columns
     reached = np.zeros(foreground.size, bool)
     reached[ends] = True

@@ -8,12 +8,12 @@ from pixelwise.core.errors import OptionError
 
 CENTRES, BOTH, COMPONENTS = "centres", "both", "components"
 WAYS = (CENTRES, BOTH, COMPONENTS)
-"""What separates the foreground into objects. "centres": each pixel joins a centre. "both": as "centres", and a
+"""The ways of separating the foreground into objects. "centres": each pixel joins a centre. "both": as "centres", and a
 connected component without a centre is an object of its own. "components": connected components of each class, without
-heat and
-offsets."""
+heat and offsets."""
 CHANNELS = 3
-"""Channels of logits beside the class scores: the heat of centres, and the offset to the centre in rows and columns."""
+"""Channels of the logits after the class scores: the heat of centres, and the offset to the centre in rows and in
+columns."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class GroupingParameters:
     things
         The classes whose pixels make objects.
     radius
-        A centre is the highest heat within this many rows and columns.
+        A centre has the highest heat within this many rows and columns.
     least_heat
-        The least heat of a centre.
+        A centre has more than this heat.
     least_area
-        Smaller objects are dropped, in pixels.
+        Objects of fewer pixels are dropped.
     by
-        What separates objects, one of `WAYS`.
+        How objects are separated, one of `WAYS`.
 
     Raises
     ------
@@ -50,10 +50,8 @@ class GroupingParameters:
         if not self.things or min(self.things) < 0 or len(set(self.things)) < len(self.things):
             raise OptionError("things", str(self.things), "different class indices, at least one", "Correct them.")
         if self.radius < 1 or self.least_area < 1 or self.least_heat != self.least_heat:
-            problem_text = f"radius {self.radius}, least heat {self.least_heat}, least area {self.least_area}"
-            raise OptionError(
-                "grouping", problem_text, "a radius and an area of 1 or more, and a heat", "Correct them."
-            )
+            found = f"radius {self.radius}, least heat {self.least_heat}, least area {self.least_area}"
+            raise OptionError("grouping", found, "a radius and an area of 1 or more, and a heat", "Correct them.")
         if self.by not in WAYS:
             raise OptionError("grouping", f"objects by {self.by!r}", f"one of {', '.join(WAYS)}", "Correct it.")
 

@@ -1,4 +1,4 @@
-"""`Objects`: the objects of one image, and how they are made from maps."""
+"""`Objects`, the objects of one image, and their creation from maps."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ AnyInstanceMap = npt.NDArray[np.integer[Any]]
 Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
 MAX_ID = 65535
-"""The highest id in files of 16 bits, and so in all layouts."""
+"""The highest id in files of 16 bits, and so the highest in all layouts."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A mask, boolean (height, width), and the place of its top left corner in an image."""
+    """A part of a mask, boolean (height, width), and the position of its top left pixel in the image."""
 
     top: int
     left: int
@@ -34,7 +34,7 @@ class Piece:
 
     @classmethod
     def from_mask(cls, mask: npt.NDArray[np.bool_]) -> Piece:
-        """Return the bounding box of a mask of a whole image, which has a pixel or more."""
+        """Return the part of a whole image's mask inside its bounding box. The mask must have a pixel."""
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
         return cls(int(rows[0]), int(columns[0]), mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
@@ -87,11 +87,12 @@ class Objects:
 
 
 def require_instance_map(instance_map: AnyInstanceMap, where: str = "instance_map") -> None:
-    """Raise `ShapeError` unless given integers (height, width) with a pixel or more, `MaskError` for negative ids."""
+    """Raise `ShapeError` unless the map is integers (height, width) with a pixel or more, `MaskError` for negative
+    ids."""
     if instance_map.ndim != 2 or instance_map.size == 0 or not np.issubdtype(instance_map.dtype, np.integer):
-        problem_text = f"{instance_map.dtype} of shape {instance_map.shape}"
+        found = f"{instance_map.dtype} of shape {instance_map.shape}"
         expected = "integers of shape (height, width) with at least one pixel"
-        raise ShapeError(where, problem_text, expected, "Pass one image's object ids.")
+        raise ShapeError(where, found, expected, "Pass one image's object ids.")
     if instance_map.min() < 0:
         remedy = "Number objects from 1; 0 is no object."
         raise MaskError(where, f"the id {instance_map.min()}", "ids of 0 and above", remedy)

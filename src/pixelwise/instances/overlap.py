@@ -32,8 +32,8 @@ class Overlaps:
     unknown: Int
 
     def iou(self, *, of_known: bool = False) -> Float64:
-        """Return the intersection over union of each pair, in 0..1. With `of_known`, unknown pixels count in no
-        union."""
+        """Return the intersection over union of each pair, float64 (pairs,) in 0..1. With `of_known`, unknown pixels
+        are left out of unions."""
         areas = self.predicted_areas - self.unknown if of_known else self.predicted_areas
         return self.shared / (areas[self.predicted] + self.true_areas[self.true] - self.shared)
 

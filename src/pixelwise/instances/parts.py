@@ -1,4 +1,4 @@
-"""Connected parts of objects and the holes in them, in passes over the whole map: time grows with pixels alone."""
+"""Connected parts of objects and the holes in them. The time depends on the number of pixels, not of objects."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def keep_largest_parts(instance_map: Int32) -> Int32:
     areas = np.bincount(parts.ravel(), minlength=count)
     ids = np.zeros(count, np.int32)
     ids[parts.ravel()] = instance_map.ravel()
-    order = np.lexsort((-areas, ids))  # stable: by id, then area
+    order = np.lexsort((-areas, ids))  # by id, then from the largest; stable, so that ties keep their order
     largest = np.zeros(count, bool)
     largest[order[np.flatnonzero(np.diff(ids[order], prepend=-1))]] = True
     return np.where(largest[parts], instance_map, 0)
@@ -68,7 +68,8 @@ def fill_holes(instance_map: Int32) -> Int32:
     A hole is a 4-connected region of 0 that a single object encloses and that does not touch the image's border.
     """
     gaps, count = ndimage.label(instance_map == 0)
-    pairs = [np.stack([gaps[edge], np.full_like(gaps[edge], -1)]) for edge in BORDER]  # as if beside no object
+    # Pairs of a region of 0 and the object beside it; a region on the image's border counts as beside the object -1.
+    pairs = [np.stack([gaps[edge], np.full_like(gaps[edge], -1)]) for edge in BORDER]
     for one, other in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
         crossed = (gaps[one] > 0) != (gaps[other] > 0)
         for region_side, label_side in ((one, other), (other, one)):
@@ -78,5 +79,5 @@ def fill_holes(instance_map: Int32) -> Int32:
     lowest, highest = np.full(count + 1, np.iinfo(np.int32).max), np.full(count + 1, -1)
     np.minimum.at(lowest, region, label)
     np.maximum.at(highest, region, label)
-    owner = np.where(lowest == highest, np.maximum(highest, 0), 0).astype(np.int32)  # the border, -1, owns nothing
-    return np.where(instance_map == 0, owner[gaps], instance_map)
+    enclosing = np.where(lowest == highest, np.maximum(highest, 0), 0).astype(np.int32)  # 0: several, or the border
+    return np.where(instance_map == 0, enclosing[gaps], instance_map)

@@ -1,4 +1,5 @@
-"""Masks to polygons and back, without loss: pixel corners are integers, pixel centres are halves."""
+"""Conversion of masks to polygons and back, without loss. Pixel corners have integer coordinates, pixel centres lie at
+halves."""
 
 from __future__ import annotations
 
@@ -14,20 +15,20 @@ Ring = npt.NDArray[np.float64]
 FARTHEST = 2.0**31
 """The largest coordinate, in pixels. No image is as large, and float64 is exact enough up to it."""
 MAX_CROSSINGS = 3 * 10**7
-"""Most rows that the edges of an outline may cross in all; in a larger image, four for each pixel."""
+"""Rows that the edges of an outline may cross in all, at most; four for each pixel where an image allows more."""
 _AT_ONCE = 2**20
 """Crossings that are computed at a time."""
 LEAST_MEETING = 8
-"""A ring along pixel edges that meets itself has so many corners or more."""
+"""Least number of corners of a ring along pixel edges that meets itself."""
 STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
-"""(rows, columns) to the right, down, left and up, clockwise."""
+"""Steps (rows, columns) to the right, down, left and up: clockwise."""
 
 
 def fill_rings(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
     """Return the pixels, boolean of `size` (height, width), whose centres lie inside the rings by the even-odd rule.
 
-    A ring inside another is a hole, and so is what a self-intersecting ring encloses twice. What lies outside the image
-    is cut off. Raises `ValueError` for edges that cross more rows than `MAX_CROSSINGS` allows.
+    A ring inside another is a hole, and so is an area that a self-intersecting ring encloses twice. Parts outside the
+    image are cut off. Raises `ValueError` for edges that cross more rows than `MAX_CROSSINGS` allows.
     """
     height, width = size
     starts = np.concatenate([np.empty((0, 2)), *rings])
@@ -48,14 +49,15 @@ def fill_rings(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
         row = np.arange(len(edge)) - np.repeat(np.cumsum(spans) - stop[chunk], spans)
         (x, y), (x_end, y_end) = upper[chunk][edge].T, lower[chunk][edge].T
         crossing = x + (row + 0.5 - y) * (x_end - x) / (y_end - y)
-        column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.intp)  # the first centre beyond
+        column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.intp)  # the first centre beyond the crossing
         crossings += np.bincount(row * (width + 1) + column, minlength=len(crossings))
     mask: Mask = np.cumsum(crossings.reshape(height, width + 1), axis=1)[:, :width] % 2 == 1
     return mask
 
 
 def signed_area(ring: Ring) -> float:
-    """Return a ring's area in pixels, positive where it runs clockwise in the image: around pixels, not around a hole.
+    """Return a ring's area in pixels: positive for a ring that runs clockwise in the image, as around pixels, negative
+    for one around a hole.
 
     Examples
     --------
@@ -67,8 +69,8 @@ def signed_area(ring: Ring) -> float:
 
 
 def split_ring(ring: Ring) -> list[Ring]:
-    """Return the rings that a ring along pixel edges falls into where it meets itself: where pixels touch at a corner
-    alone.
+    """Return the rings into which a ring along pixel edges is split at the corners where it meets itself, where two
+    pixels touch only at a corner.
 
     Examples
     --------
@@ -84,8 +86,8 @@ def split_ring(ring: Ring) -> list[Ring]:
         return [ring]
     _, numbers, counts = np.unique(keys, return_inverse=True, return_counts=True)
     meeting = np.flatnonzero(counts[numbers] > 1)
-    path = [ring[: meeting[0]]]  # from one corner where the ring meets itself to the next
-    at: dict[int, int] = {}
+    path = [ring[: meeting[0]]]  # pieces of the ring, each up to the next corner where it meets itself
+    at: dict[int, int] = {}  # the place in `path` of the piece that begins at each such corner
     rings: list[Ring] = []
     for start, stop in pairwise([*meeting.tolist(), len(ring)]):
         number = int(numbers[start])
@@ -109,7 +111,7 @@ def trace_outlines(mask: Mask) -> list[Ring]:
     framed = np.pad(mask, 1)
     beside = (framed[:-2, 1:-1], framed[1:-1, 2:], framed[2:, 1:-1], framed[1:-1, :-2])
     shape = (4, height + 1, width + 1)
-    leaving = np.zeros(shape, bool)  # whether an edge leaves this corner in this direction
+    leaving = np.zeros(shape, bool)  # (direction, row, column): whether an edge leaves this corner in this direction
     for direction, (other, (down, right)) in enumerate(zip(beside, ((0, 0), (0, 1), (1, 1), (1, 0)), strict=True)):
         leaving[direction, down : down + height, right : right + width] = mask & ~other
     edges = dict.fromkeys(np.flatnonzero(leaving).tolist())

@@ -1,8 +1,9 @@
-"""COCO's run-length encoding of masks: runs of pixels down the columns, zeros first.
+"""COCO's run-length encoding of masks: the lengths of runs of pixels down the columns, the first of zeros.
 
 Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, arXiv:1405.0312, and its public mask code. In the
-compressed form each count, from the third on, is stored as its difference from the one before the last. It is written
-in groups of five bits, lowest first, as characters from "0" on; the sixth bit marks that another group follows.
+compressed form each count from the fourth on is stored as its difference from the count two places before. It is
+written in groups of five bits, the lowest first, as characters from "0" on; a sixth bit says that another group
+follows.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from pixelwise.instances.objects import Objects
 
 Mask = npt.NDArray[np.bool_]
 FIRST = ord("0")
+"""The character of a group of zeros."""
 BITS, MORE, SIGN = 5, 0x20, 0x10
+"""Bits of a group, the bit that says that another group follows, and the sign bit of the last group."""
 MAX_BITS = 60
-"""Most bits of a count; no image has as many pixels."""
+"""Bits of a count at most; no image has as many pixels."""
 
 
 def encode_mask(mask: Mask) -> list[int]:
@@ -76,14 +79,14 @@ def decode_mask(counts: Sequence[int] | str, size: tuple[int, int], where: str) 
     runs = decompress_counts(counts, where) if isinstance(counts, str) else list(counts)
     height, width = size
     if not all(isinstance(run, int) and abs(run) < 2**MAX_BITS for run in runs):
-        problem = "runs that are no numbers of pixels"
+        found = "runs that are no numbers of pixels"
     elif min(runs, default=0) < 0 or sum(runs) != height * width:
-        problem = f"runs of {sum(runs)} pixels"
+        found = f"runs of {sum(runs)} pixels"
     else:
         ones = np.arange(len(runs)) % 2 == 1
         return np.repeat(ones, runs).reshape(width, height).T
     expected = f"runs of 0 or more that add up to {height}x{width}, {height * width} pixels"
-    raise MaskError(where, problem, expected, "Export the annotations again with the image's size.")
+    raise MaskError(where, found, expected, "Export the annotations again with the image's size.")
 
 
 def compress_counts(counts: Sequence[int]) -> str:

@@ -22,8 +22,9 @@ Int = npt.NDArray[np.intp]
 class Segments(NamedTuple):
     """The segments of one image.
 
-    ids: int (height, width): 0 is void, 1..n are segments, higher ids are crowd regions, as COCO calls them: areas of a
-    thing class without single objects. class_index: (n + crowd regions,), that of segment i + 1 at i. num_segments: n.
+    ids: int (height, width): 0 is void, 1..n are segments, higher ids are crowd regions, COCO's name for areas of a
+    thing class without single objects. class_index: int (n + crowd regions,), the class of id i + 1 at i.
+    num_segments: n.
     """
 
     ids: Int
@@ -34,8 +35,8 @@ class Segments(NamedTuple):
 def find_segments(label_map: LabelMap, objects: Objects, things: Sequence[int]) -> Segments:
     """Return the segments of an image: the objects of the classes `things`, and each stuff class that occurs.
 
-    Pixels of a thing class outside all objects form a crowd region of that class: the number of objects in it is
-    unknown. An ignored pixel is void, also within an object. Raises `ShapeError` for maps of different sizes.
+    Pixels of a thing class outside all objects form a crowd region of that class, whose number of objects is unknown.
+    Ignored pixels are void, also inside an object. Raises `ShapeError` for maps of different sizes.
     """
     if label_map.shape != objects.instance_map.shape:
         expected = f"{label_map.shape}, the label map's shape"

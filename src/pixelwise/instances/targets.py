@@ -2,8 +2,9 @@
 
 Cheng, Collins, Zhu, Liu, Huang, Adam, Chen, "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194, section 3.2.
 
-Differs from the paper: the heat falls off with the object's own size instead of over 8 pixels, and on its own pixels
-alone, so that small neighbours stay apart. A centre always lies on its object, also where the object is hollow or bent.
+Differs from the paper: the heat falls off over a distance that depends on the object's size, instead of over 8 pixels,
+and is 0 outside of the object, so that small neighbours stay apart. A centre always lies on its object, also where the
+object is hollow or bent.
 """
 
 from __future__ import annotations

@@ -21,14 +21,15 @@ RESAMPLES = 2000
 BLOCK_VALUES = 2_000_000
 """Weights in memory at a time."""
 FEW_IMAGES = 20
-"""A score on fewer images comes with a caution."""
+"""A score on fewer images comes with a remark, and its interval is Student's."""
 
 Float64 = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
 
 def draw_resamples(images: int, count: int = RESAMPLES) -> Iterator[Float64]:
-    """Yield blocks (r, images) of how often each image is drawn, `count` rows in all. The draws are always the same."""
+    """Yield how often each image is drawn, in blocks float64 (r, images), `count` rows in all. The draws are always the
+    same."""
     rng = np.random.default_rng(0)
     rows = max(1, BLOCK_VALUES // max(1, images))
     for start in range(0, count, rows):
@@ -71,7 +72,7 @@ def few_images_remark(images: int) -> list[str]:
 
 
 def missed_class_remarks(per_class: dict[str, dict[str, float]]) -> list[str]:
-    """Return a sentence for each class that was missed in half or more of the images that show it."""
+    """Return a remark on each class of which nothing was found in half or more of the images that show it."""
     return [
         f"{name}: nothing of it was found in {row['missed_images']:.0f} of the {quantity(int(row['images']), 'image')} "
         "with it."

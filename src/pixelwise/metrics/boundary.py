@@ -1,12 +1,12 @@
-"""Boundary F1 (BF score): how well the outlines of classes agree, independent of their areas.
+"""Boundary F1 (BF score): the agreement of the outlines of classes, independent of their areas.
 
 Csurka, Larlus, Perronnin, "What is a good evaluation measure for semantic segmentation?", BMVC 2013, section 3.2.
 
 A boundary pixel of a class is a pixel of the class with a 4-neighbour of another class; both must be counted, in
-prediction and in truth. So the image's border makes no boundary, nor does an area without labels. A boundary pixel is
-matched where the other map has a boundary pixel of the same class within a Euclidean distance, between pixel centres,
-of 0.75 % of the image's diagonal. This tolerance is not rounded: it is 4.5 pixels at 360x480, and below a diagonal of
-134 pixels only the same pixel matches.
+prediction and in truth. The border of the image is no boundary, nor is that of an area without labels. A boundary pixel
+is matched where the other map has a boundary pixel of the same class within a Euclidean distance, between pixel
+centres, of 0.75 % of the image's diagonal. This tolerance is not rounded: it is 4.5 pixels at 360x480, and below a
+diagonal of 134 pixels only the same pixel matches.
 
 Precision is the matched fraction of the predicted boundary, recall that of the true boundary, F1 their harmonic mean. A
 boundary on one side only scores 0. A class without a boundary on either side, such as one that fills the image, scores
@@ -28,7 +28,8 @@ from pixelwise.metrics.pixels import LabelMap, counted_pixels, require_label_map
 TOLERANCE = Fraction(75, 10_000)
 """Largest distance of a matching boundary pixel, as a fraction of the image's diagonal."""
 
-_PLANES = 64  # classes that fit, one bit each, into the widest integer
+_PLANES = 64
+"""Classes that fit, one bit each, into the widest integer."""
 Bool = npt.NDArray[np.bool_]
 Bits = npt.NDArray[np.unsignedinteger[Any]]
 

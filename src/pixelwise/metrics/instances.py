@@ -100,7 +100,7 @@ class InstanceScores:
         return [*few_images_remark(self.images), *missed_class_remarks(self.per_class)]
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Return the content of `metrics.json`; NaN, which JSON has no word for, becomes `None`."""
+        """Return the content of `metrics.json`; NaN, which JSON cannot hold, becomes `None`."""
         return {
             **_json({name: getattr(self, name) for name in MEANS}),
             "dsb": _json(self.dsb),
@@ -118,10 +118,11 @@ class InstanceScores:
 
 @dataclass
 class _Image:
-    """The objects of one image.
+    """The objects of one image, or of several.
 
-    iou: of each predicted object with its match, 0 without one. unknown: the share of its pixels where the truth is
-    unknown. panoptic: as iou, without unknown pixels, and 0 up to 0.5.
+    predicted_class, score: of each predicted object. iou: its IoU with its match, 0 without one. unknown: the share of
+    its pixels where the truth is unknown. panoptic: its IoU without unknown pixels, 0 unless it exceeds 0.5.
+    true_class: of each true object.
     """
 
     predicted_class: Int
@@ -151,8 +152,8 @@ class InstanceScorer:
     ) -> None:
         """Score the objects of one image. ignored: boolean (height, width), true where the truth is unknown.
 
-        An unmatched object does not count where enough of it is ignored: for AP and DSB at least the threshold's share,
-        as COCO does with crowds, for panoptic quality more than half. Raises `ShapeError` for maps of different sizes.
+        An unmatched object does not count if enough of it is ignored: for AP and DSB a share of at least the threshold,
+        as COCO does with crowds; for panoptic quality more than half. Raises `ShapeError` for maps of different sizes.
         """
         pairs = count_overlaps(prediction, target, ignored)
         same = _have_one_class(pairs, prediction, target)
@@ -220,11 +221,11 @@ def match_objects(prediction: Objects, target: Objects) -> tuple[npt.NDArray[np.
     """Return which predicted and which true objects have a partner at an IoU of 0.5, boolean (n,) and (m,)."""
     overlaps = count_overlaps(prediction, target)
     iou = overlaps.iou() * _have_one_class(overlaps, prediction, target)
-    which = _match_iou(overlaps, iou, prediction.score) >= MATCH
-    pairs = (iou >= MATCH) & which[overlaps.predicted]
-    partner = np.zeros(len(target), bool)
-    partner[overlaps.true[pairs]] = True
-    return which, partner
+    is_hit = _match_iou(overlaps, iou, prediction.score) >= MATCH
+    pairs = (iou >= MATCH) & is_hit[overlaps.predicted]
+    is_found = np.zeros(len(target), bool)
+    is_found[overlaps.true[pairs]] = True
+    return is_hit, is_found
 
 
 def _have_one_class(overlaps: Overlaps, prediction: Objects, target: Objects) -> npt.NDArray[np.bool_]:
@@ -236,8 +237,8 @@ def _have_one_class(overlaps: Overlaps, prediction: Objects, target: Objects) ->
 def _match_iou(overlaps: Overlaps, iou: Float64, score: npt.NDArray[np.float32]) -> Float64:
     """Return the IoU of each predicted object with its match, 0 without one.
 
-    Objects share no pixel, so each has at most one partner above an IoU of 0.5. At exactly 0.5 there may be two
-    predictions: the more confident one gets the true object. Below that nothing is matched.
+    Nothing is matched below an IoU of 0.5. Objects share no pixel, so an object has at most one partner with a larger
+    IoU. Two predictions may have an IoU of exactly 0.5 with a true object: the more confident one is its match.
     """
     match_iou = np.zeros(len(overlaps.predicted_areas))
     pairs = np.flatnonzero(iou >= MATCH)
@@ -249,9 +250,10 @@ def _match_iou(overlaps: Overlaps, iou: Float64, score: npt.NDArray[np.float32])
 
 
 def _concatenate(images: list[_Image]) -> _Image:
-    nothing, no_class = np.empty(0), np.empty(0, np.intp)
-    all_ = (_Image(no_class, nothing, nothing, nothing, nothing, no_class), *images)
-    return _Image(*(np.concatenate([getattr(image, entry.name) for image in all_]) for entry in fields(_Image)))
+    """Return the objects of all images as if they were of one; an empty image comes first, so that there is one."""
+    no_value, no_class = np.empty(0), np.empty(0, np.intp)
+    rows = (_Image(no_class, no_value, no_value, no_value, no_value, no_class), *images)
+    return _Image(*(np.concatenate([getattr(row, entry.name) for row in rows]) for entry in fields(_Image)))
 
 
 def _json(scores: dict[str, float]) -> dict[str, float | None]:
@@ -263,10 +265,8 @@ def _means(per_class: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 def _image_scores(images: Sequence[_Image], class_index: int) -> dict[str, float]:
-    """Return precision, recall and Dice of a class's objects at an IoU of 0.5, and the numbers of images.
-
-    The images are those that show the class, those that miss it, and false alarms.
-    """
+    """Return precision, recall and Dice of a class's objects at an IoU of 0.5, and the numbers of images: those that
+    show the class, those of them in which no object of it was matched, and those with a false alarm."""
     counts = np.array([_count_found(image, class_index) for image in images], np.int64).reshape(-1, 3)
     hits, true, invented = counts.T
     matched, total, wrong = (int(count.sum()) for count in (hits, true, invented))
@@ -285,8 +285,8 @@ def _image_scores(images: Sequence[_Image], class_index: int) -> dict[str, float
 
 
 def _count_found(image: _Image, class_index: int | None = None) -> tuple[int, int, int]:
-    """Return how many objects of a class, or of all classes, were found at an IoU of 0.5, are true, and were
-    invented."""
+    """Return the numbers of objects, of a class or of all classes, that are found at an IoU of 0.5, that are true, and
+    that are invented."""
     of_class = slice(None) if class_index is None else image.predicted_class == class_index
     hits = image.iou[of_class] >= MATCH
     invented = ~hits & (image.unknown[of_class] < MATCH)
@@ -309,7 +309,8 @@ def _image_row(name: str, image: _Image) -> dict[str, Any]:
 def _class_scores(
     every: _Image, class_index: int, weight: Float64 | None = None, true_weight: Float64 | None = None
 ) -> dict[str, float]:
-    """Return the scores of a class. weight, (predicted,), true_weight, (true,): how often each object counts."""
+    """Return the scores of a class. weight, true_weight: how often each predicted and each true object counts, float64
+    (predicted,) and (true,); `None`: once."""
     of_class, is_true = every.predicted_class == class_index, every.true_class == class_index
     counts = np.ones(int(of_class.sum())) if weight is None else weight[of_class]
     true = float(is_true.sum() if true_weight is None else true_weight[is_true].sum())
@@ -344,8 +345,8 @@ def _calibration(every: _Image) -> list[tuple[float, float]]:
 
 
 def _average_precision(iou: Float64, unknown: Float64, true: float, threshold: float, counts: Float64) -> float:
-    """Return COCO's AP of one class's objects in the order of their scores; NaN without a true object. counts: how
-    often each counts."""
+    """Return COCO's AP of the predicted objects of one class, which come in the order of their scores; NaN without a
+    true object. true: the number of true objects. counts: how often each predicted object counts."""
     if not true:
         return float("nan")
     hits = iou >= threshold

@@ -43,13 +43,13 @@ MATCH = 0.5
 class PanopticScores:
     """Scores over all images, fractions in 0..1; NaN for a score of nothing, such as a class that does not occur.
 
-    pq = sq * rq of each class, then averaged over the classes that occur: sq is the mean IoU of the matched segments,
-    rq their share, TP / (TP + FP / 2 + FN / 2). pq_things and pq_stuff are the means over the classes with objects and
-    over the others. miou is that of the label maps. per_class maps each name to its `pq`, `sq`, `rq` and `iou`, the
-    `precision` and `recall` of its segments, and how many `images` show it, in how many of them none of its pixels was
-    found (`missed_images`), and in how many others there were some (`false_alarm_images`). segments counts true ones.
-    intervals: the bootstrap interval over images, where it was asked for. per_image: each image's name and own scores.
-    metrics: the scores of further metrics, by name.
+    pq, sq, rq: means over the classes that occur. For each class sq is the mean IoU of the matched segments, rq their
+    share, TP / (TP + FP / 2 + FN / 2), and pq = sq * rq. pq_things, pq_stuff: the means of pq over the classes with
+    objects and over the others. miou: that of the label maps. per_class: for each name its `pq`, `sq`, `rq` and `iou`,
+    the `precision` and `recall` of its segments, how many `images` show it, in how many of them none of its pixels was
+    found (`missed_images`), and in how many others some were (`false_alarm_images`). segments: the number of true ones.
+    intervals: the bootstrap intervals over images, where they were asked for. per_image: the name and the scores of
+    each image. metrics: the scores of further metrics, by name.
     """
 
     pq: float
@@ -71,7 +71,7 @@ class PanopticScores:
         return [*few_images_remark(self.images), *missed_class_remarks(self.per_class)]
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Return the content of `metrics.json`; NaN, which JSON has no word for, becomes `None`."""
+        """Return the content of `metrics.json`; NaN, which JSON cannot hold, becomes `None`."""
         names = ("pq", "sq", "rq", "pq_things", "pq_stuff", "miou")
         return {
             **{name: json_score(getattr(self, name)) for name in names},
@@ -126,7 +126,7 @@ class PanopticScorer:
         counts = np.stack(self._counts) if count else np.zeros((0, 4, len(names)))
         total = counts.sum(axis=0)
         pq, sq, rq = _quality(total)
-        thing = np.isin(np.arange(len(names)), self._things)
+        is_thing = np.isin(np.arange(len(names)), self._things)
         matched, invented, missed = total[1:]
         precision, recall = _share(matched, matched + invented), _share(matched, matched + missed)
         shared = ("images", "missed_images", "false_alarm_images")
@@ -146,36 +146,36 @@ class PanopticScorer:
             pq=mean_present(pq),
             sq=mean_present(sq),
             rq=mean_present(rq),
-            pq_things=mean_present(pq[thing]),
-            pq_stuff=mean_present(pq[~thing]),
+            pq_things=mean_present(pq[is_thing]),
+            pq_stuff=mean_present(pq[~is_thing]),
             miou=pixels.miou,
             per_class=per_class,
             images=count,
             segments=int((matched + missed).sum()),
-            intervals=self._intervals(counts, thing) | {"miou": pixels.intervals["miou"]} if intervals else {},
+            intervals=self._intervals(counts, is_thing) | {"miou": pixels.intervals["miou"]} if intervals else {},
             per_image=[
                 {"name": row["name"], **_image_row(image_counts), "miou": row["miou"]}
                 for row, image_counts in zip(pixels.per_image, counts, strict=True)
             ],
         )
 
-    def _intervals(self, counts: Float64, thing: npt.NDArray[np.bool_]) -> dict[str, Interval | None]:
+    def _intervals(self, counts: Float64, is_thing: npt.NDArray[np.bool_]) -> dict[str, Interval | None]:
         """Return the bootstrap intervals of the scores of segments; counts: (images, 4, num_classes)."""
         images = len(counts)
-        groups = {"pq": np.ones_like(thing), "pq_things": thing, "pq_stuff": ~thing}
+        groups = {"pq": np.ones_like(is_thing), "pq_things": is_thing, "pq_stuff": ~is_thing}
         if images < 2:
             return dict.fromkeys(groups)
         scores: dict[str, list[Float64]] = {key: [] for key in groups}
         for weights in draw_resamples(images):
             iou, matched, invented, missed = np.einsum("ri,ick->crk", weights, counts, optimize=True)
             whole = matched + (invented + missed) / 2
-            for key, which in groups.items():
-                scores[key].append(row_means(iou[:, which], whole[:, which]))
+            for key, is_in_group in groups.items():
+                scores[key].append(row_means(iou[:, is_in_group], whole[:, is_in_group]))
         return {key: score_interval(np.concatenate(blocks), images) for key, blocks in scores.items()}
 
 
 def _count_matches(predicted: Segments, true: Segments, num_classes: int) -> Float64:
-    """Return an image's sum of IoU, TP, FP and FN of each class, float64 (4, num_classes)."""
+    """Return for each class of an image the sum of IoU over matches, TP, FP and FN, float64 (4, num_classes)."""
     shape = (len(predicted.class_index) + 1, len(true.class_index) + 1)
     ones = np.ones(predicted.ids.size, np.intp)
     pixels = coo_array((ones, (predicted.ids.ravel(), true.ids.ravel())), shape=shape).tocsr()

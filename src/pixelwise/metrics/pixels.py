@@ -1,4 +1,4 @@
-"""Which pixels count. Every metric and every loss asks here, so that all of them count the same pixels."""
+"""The one place that decides which pixels count, for every metric and every loss."""
 
 from __future__ import annotations
 
@@ -57,16 +57,15 @@ def require_label_maps(
     """
     for where, label_map in (("prediction", prediction), ("target", target)):
         if label_map.ndim != 2 or label_map.size == 0 or not np.issubdtype(label_map.dtype, np.integer):
-            problem_text = f"{label_map.dtype} of shape {label_map.shape}"
+            found = f"{label_map.dtype} of shape {label_map.shape}"
             expected = "integers of shape (height, width) with at least one pixel"
-            raise ShapeError(where, problem_text, expected, "Score one label map at a time.")
+            raise ShapeError(where, found, expected, "Score one label map at a time.")
     if prediction.shape != target.shape:
-        problem_text, expected = str(prediction.shape), f"{target.shape}, the target's shape"
-        raise ShapeError("prediction", problem_text, expected, "Predict at the size of the label map.")
+        found, expected = str(prediction.shape), f"{target.shape}, the target's shape"
+        raise ShapeError("prediction", found, expected, "Predict at the size of the label map.")
     counted = counted_pixels(target)
-    return _blank_uncounted(prediction, counted, num_classes, "prediction"), _blank_uncounted(
-        target, counted, num_classes, "target"
-    )
+    predicted = _blank_uncounted(prediction, counted, num_classes, "prediction")
+    return predicted, _blank_uncounted(target, counted, num_classes, "target")
 
 
 def _blank_uncounted(

@@ -1,7 +1,7 @@
-"""Rand error: how often a prediction joins or separates two object pixels as the truth does; ISBI 2012's score.
+"""Rand error, the score of ISBI 2012: how far a prediction and the truth disagree on which pixels share an object.
 
 Arganda-Carreras et al., "Crowdsourcing the creation of image segmentation algorithms for connectomics", Frontiers in
-Neuroanatomy 9:142, 2015, doi:10.3389/fnana.2015.00142: 1 less the F-score of the Rand index, restricted to the
+Neuroanatomy 9:142, 2015, doi:10.3389/fnana.2015.00142: 1 minus the F-score of the Rand index, restricted to the
 foreground. (The challenge's later V^Rand also thins the borders first and takes the best of many thresholds.)
 """
 
@@ -20,10 +20,10 @@ InstanceMap = npt.NDArray[np.integer[Any]]
 def rand_error(prediction: InstanceMap, target: InstanceMap) -> float:
     """Return the Rand error of two instance maps; 0 is best.
 
-    Counted are the pairs of pixels that lie in objects of the target. A pair is joined where both pixels have one id; a
-    pixel without an object is joined to none. Precision is the fraction of pairs joined in the prediction that are
-    joined in truth, recall the fraction of pairs joined in truth that the prediction joins. The error is 1 less their
-    harmonic mean.
+    The pairs of pixels that lie in objects of the target are counted. A map joins a pair if both pixels have the same
+    id; it joins a pixel without an object to none. Precision is the fraction of the pairs joined by the prediction that
+    the truth joins too, recall the fraction of the pairs joined by the truth that the prediction joins too. The error
+    is 1 minus their harmonic mean.
 
     Parameters
     ----------
@@ -47,11 +47,11 @@ def rand_error(prediction: InstanceMap, target: InstanceMap) -> float:
     """
     for where, instance_map in (("prediction", prediction), ("target", target)):
         if instance_map.ndim != 2 or not np.issubdtype(instance_map.dtype, np.integer):
-            problem_text = f"{instance_map.dtype} of shape {instance_map.shape}"
-            raise ShapeError(where, problem_text, "integers of shape (height, width)", "Score one image's object ids.")
+            found = f"{instance_map.dtype} of shape {instance_map.shape}"
+            raise ShapeError(where, found, "integers of shape (height, width)", "Score one image's object ids.")
     if prediction.shape != target.shape:
-        problem_text, expected = str(prediction.shape), f"{target.shape}, the target's shape"
-        raise ShapeError("prediction", problem_text, expected, "Predict at the size of the instance map.")
+        found, expected = str(prediction.shape), f"{target.shape}, the target's shape"
+        raise ShapeError("prediction", found, expected, "Predict at the size of the instance map.")
     counted = target != 0
     true, true_sizes = _renumber(target[counted])
     predicted, predicted_sizes = _renumber(prediction[counted])

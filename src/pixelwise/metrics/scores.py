@@ -1,4 +1,4 @@
-"""`Scores`: what `evaluate` reports of a semantic model, and `SemanticScorer`, which collects it image by image."""
+"""`Scores`, which `evaluate` reports for a semantic model, and `SemanticScorer`, which collects them image by image."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Scores:
         return [*few_images_remark(self.images), *missed_class_remarks(self.per_class)]
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Return the content of `metrics.json`; NaN, which JSON has no word for, becomes `None`."""
+        """Return the content of `metrics.json`; NaN, which JSON cannot hold, becomes `None`."""
         per_class = {
             name: {key: json_score(value) for key, value in row.items()} for name, row in self.per_class.items()
         }
@@ -215,8 +215,8 @@ class _Image:
 
 
 def row_means(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return the means, (r,), of part / whole, (r, k), over the places where whole is not 0; NaN for a row without
-    one."""
+    """Return for each row the mean of part / whole over the columns whose whole is not 0, float64 (r,); NaN for a row
+    without such a column. part, whole: (r, k)."""
     known = whole > 0
     shares = np.divide(part, whole, out=np.zeros(whole.shape), where=known)
     count = known.sum(axis=1)

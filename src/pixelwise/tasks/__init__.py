@@ -1,4 +1,4 @@
-"""What a net is trained for. A task is one class in one file, and one registration."""
+"""The table of tasks: what a net can be trained for. Each task is one class in one file, and one line here."""
 
 from __future__ import annotations
 

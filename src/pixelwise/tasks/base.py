@@ -1,4 +1,4 @@
-"""`Task`: everything in which one task differs from another, in one place."""
+"""`Task`: the protocol of a task, which holds everything in which tasks differ."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ Interval = tuple[float, float]
 
 
 class Shrink(Protocol):
-    """Brings a map (height, width) to the size of a picture, each pixel the nearest of the map's."""
+    """Resizes a map (height, width) to the size of a picture, by nearest neighbour."""
 
     def __call__(self, values: Map) -> Map: ...
 
 
 class Prediction(Protocol):
-    """What scorers and pictures need of a prediction; a `Result` is one.
+    """The parts of a prediction that scorers and pictures need; a `Result` has them.
 
-    label_map: uint8 (height, width), class indices. instances: the objects, `None` of a task without objects.
+    label_map: uint8 (height, width), class indices. instances: the objects, `None` for a task without objects.
     """
 
     @property
@@ -48,19 +48,19 @@ class Prediction(Protocol):
 
 @dataclass(frozen=True)
 class Labelled:
-    """The labels of an image as scorers and pictures take them, true or predicted (see `Prediction`)."""
+    """A `Prediction` of given maps, such as the true labels of an image."""
 
     label_map: UInt8
     instances: Objects | None = None
 
 
 class TaskScores(Protocol):
-    """Scores over the images of a split, fractions in 0..1: a dataclass.
+    """A dataclass of scores over the images of a split, fractions in 0..1.
 
-    per_class maps the name of each class to its scores; those named in `ScoreTables.class_columns`, and `images`,
-    `missed_images` and `false_alarm_images`, stand in the report. intervals maps the name of a score to its bootstrap
-    interval. per_image has a row an image, with its `name`. remarks are sentences for the reader. metrics maps the name
-    of each metric that was asked for (see `register_metric`) to its scores; `evaluate` fills it in.
+    per_class: the scores of each class by its name; the report shows those named in `ScoreTables.class_columns`, and
+    `images`, `missed_images` and `false_alarm_images`. intervals: the bootstrap interval of each score by its name.
+    per_image: a row for each image, with its `name`. remarks: sentences for the reader. metrics: the scores of each
+    additional metric by its name (see `register_metric`), which `evaluate` fills in.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -78,19 +78,19 @@ class TaskScores(Protocol):
     @property
     def remarks(self) -> list[str]: ...
     def to_json_dict(self) -> dict[str, Any]:
-        """Return the content of `metrics.json`, the task's `measure` among it."""
+        """Return the content of `metrics.json`, which includes the task's `measure`."""
         ...
 
 
 class Scorer(Protocol):
-    """Gathers the scores of a task image by image."""
+    """Collects the scores of a task, image by image."""
 
     def update(self, prediction: Prediction, sample: Sample, item: Item) -> None:
         """Score the prediction of one image. Raises `DataError` where its labels lack what the task needs."""
         ...
 
     def add(self, other: Self) -> None:
-        """Take over the images that another one has scored."""
+        """Add the images that another scorer has scored."""
         ...
 
     def scores(self, *, intervals: bool = False) -> TaskScores:
@@ -99,10 +99,10 @@ class Scorer(Protocol):
 
 
 class LossContext(NamedTuple):
-    """What a loss needs beside logits and targets.
+    """What a loss needs besides logits and targets.
 
-    things: the classes whose pixels make objects. total: returns the sum of a tensor over the processes of a run, by
-    which a mean over the whole batch divides.
+    things: the classes whose pixels make objects. total: returns the sum of a tensor over all processes of a run, for
+    means over the whole batch.
     """
 
     recipe: Recipe
@@ -112,7 +112,7 @@ class LossContext(NamedTuple):
 
 @dataclass(frozen=True)
 class OptionRule:
-    """An option of `train` that goes with a task in some values alone: those `allowed`, or none at all."""
+    """An option of `train` that a task restricts to the values in `allowed`, or forbids where `allowed` is empty."""
 
     option: str
     allowed: tuple[object, ...]
@@ -126,7 +126,7 @@ class OptionRule:
 
 
 class Figure(NamedTuple):
-    """A score of the headline: its key in `to_json_dict`, what people call it, and a note on it."""
+    """A headline score: its key in `to_json_dict`, its name for the reader, and a note on it."""
 
     key: str
     label: str
@@ -137,10 +137,11 @@ class Figure(NamedTuple):
 class ScoreTables:
     """How the scores of a task are shown, in the report and by `evaluate`.
 
-    figures: the headline, the most important first. class_columns: key in `per_class` and heading, the first the one
-    that classes are sorted by. more_class_columns: the same of a second table, which `evaluate` prints, since one of
-    all columns is wider than a terminal. image_columns: key in `per_image` and heading. The notes explain the table of
-    classes, the pictures and the table of images. absent: what stands in the place of a class without a score.
+    figures: the headline scores, the most important first. class_columns: the heading of each column of the table of
+    classes by its key in `per_class`; classes are sorted by the first. more_class_columns: the same for a second table,
+    which `evaluate` prints, since a single one would be wider than a terminal. image_columns: the heading of each
+    column of the table of images by its key in `per_image`. The notes explain the table of classes, the pictures and
+    the table of images. absent: the text in place of the score of a class that has none.
     """
 
     figures: Sequence[Figure]
@@ -155,35 +156,39 @@ class ScoreTables:
 
 @dataclass(frozen=True)
 class ScoreDetails:
-    """What the report shows of some tasks alone: pixels by class of truth (rows) and of prediction, matches by IoU
-    threshold, and (score, share matched) of objects from the least sure to the surest."""
+    """Details that the report shows only for some tasks; empty for the others.
+
+    confusion: pixels by true class (rows) and predicted class (columns). matches: TP / (TP + FN + FP) by IoU threshold.
+    calibration: (score, share of matches) of groups of objects, from the least to the most confident. counts: further
+    numbers that `evaluate` prints, by name.
+    """
 
     confusion: Sequence[Sequence[int]] = ()
     matches: Mapping[str, float] = field(default_factory=dict)
     calibration: Sequence[tuple[float, float]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
-    """Further numbers that `evaluate` prints, by name."""
 
 
 class Task(Protocol):
     """What a net is trained for.
 
-    Every net gives K class scores at each pixel, and after them the channels of its task. Training adds the losses of
-    the task to that of the classes; prediction turns logits into a label map and, for a task with objects, into
-    objects. A task has no state. Prediction loads no torch: a task imports it, and what needs it, inside `loss_terms`.
+    The logits of every net are K class scores at each pixel, followed by the channels of its task. Training adds the
+    losses of the task to the loss of the classes. Prediction turns logits into a label map and, for a task with
+    objects, into objects. A task has no state. Prediction loads no torch: a task imports it, and modules that need it,
+    inside `loss_terms`.
 
     Attributes
     ----------
     measure, measure_name
-        The score by which the best weights are kept: its key in `metrics.json`, and its name for people.
+        The score by which the best weights are chosen: its key in `metrics.json`, and its name for the reader.
     channels
         The number of channels of the logits after the class scores.
     has_objects
-        Whether it predicts objects. Its data must number them, its channels are the three of
-        `pixelwise.instances.grouping_parameters` (heat of centres, and offsets to them), and its model files hold a
-        `Grouping`.
+        Whether it predicts objects. Then its data must number them, its channels are the three of
+        `pixelwise.instances.grouping_parameters` (heat of centres, and offsets to them), and its model files hold
+        `GroupingParameters`.
     option_rules
-        Options of `train` that do not go with it.
+        Options of `train` that it restricts or forbids.
     tables
         How its scores are shown.
 
@@ -209,58 +214,60 @@ class Task(Protocol):
     def tables(self) -> ScoreTables: ...
 
     def target(self, label_map: UInt8, instance_map: Int32, recipe: Recipe) -> Float32:
-        """Return what the channels after the class scores are to say of a crop, float32 (channels, height, width).
+        """Return the target of the task's channels for a crop, float32 (channels, height, width).
 
-        instance_map: int32 (height, width), 0 = no object; of data without objects the 4-connected parts of everything
-        but the first class. It is not asked of a task without channels of its own.
+        instance_map: int32 (height, width), 0 = no object; for data without objects, the 4-connected parts of all
+        classes but the first. Not called for a task without channels.
         """
         ...
 
     def loss_terms(
         self, logits: torch.Tensor, label_map: torch.Tensor, target: torch.Tensor, context: LossContext
     ) -> Sequence[torch.Tensor]:
-        """Return the losses of the channels after the class scores, scalars that are added to the loss of the classes.
+        """Return the losses of the task's channels, scalars that are added to the loss of the classes.
 
-        logits and target: float32 (N, channels, height, width). label_map: int64 (N, height, width). The pixels are
-        those that the loss looks at. It is not asked of a task without channels of its own.
+        logits and target: float32 (N, channels, height, width). label_map: int64 (N, height, width). All three hold
+        only the pixels at which the loss is taken. Not called for a task without channels.
         """
         ...
 
     def labels(self, logits: Float32, info: ModelInfo) -> UInt8:
         """Return a class for each pixel of logits (K + channels, height, width), uint8 (height, width).
 
-        Of a task without channels of its own it is the class with the highest score.
+        For a task without channels it is the class with the highest score.
         """
         ...
 
     def label_objects(self, labels: UInt8, instance_map: Int32, class_index: Int32) -> UInt8:
-        """Return the label map of pixels whose objects are known; class_index: that of object i + 1 at i.
+        """Return the label map, uint8 (height, width), once the objects are known.
 
-        It is asked of a task with objects. Must work on any part of an image alone.
+        labels: as `labels` returned them. instance_map: 0 = no object. class_index: that of object i + 1 at i. Called
+        for a task with objects, also with parts of an image, so each pixel must depend on nothing but itself.
         """
         ...
 
     def scorer(self, info: ModelInfo, *, only_measure: bool = False) -> Scorer:
-        """Return what gathers the scores of a model, with `only_measure` no more than it takes for `measure`."""
+        """Return the scorer of a model; with `only_measure` it computes no more than `measure` needs."""
         ...
 
     def details(self, scores: TaskScores) -> ScoreDetails:
-        """Return what the report shows beside `tables`."""
+        """Return the details that the report shows besides `tables`."""
         ...
 
     def image_score(self, prediction: Prediction, target: Prediction, info: ModelInfo) -> float:
-        """Return how good the prediction of one image is, in 0..1; NaN where nothing can be said."""
+        """Return the score of the prediction of one image, in 0..1; NaN where nothing can be scored."""
         ...
 
     def overlay(self, image: UInt8, prediction: Prediction, classes: ClassMap, *, numbered: bool = False) -> UInt8:
-        """Return the picture (height, width, 3) under what was predicted; `numbered`: objects bear their ids."""
+        """Return a picture of the prediction over the image, uint8 (height, width, 3), with the objects' ids if
+        `numbered`."""
         ...
 
     def errors(self, image: UInt8, prediction: Prediction, target: Prediction, shrink: Shrink) -> UInt8:
-        """Return the picture under what was wrong with a prediction; `shrink` brings a map to the picture's size."""
+        """Return a picture of the errors over the image. shrink: resizes a map to the size of `image`."""
         ...
 
     @property
     def legend(self) -> Mapping[str, Color] | None:
-        """What the colours of the pictures stand for; `None` for those of the classes."""
+        """The meanings of the pictures' colours, by text; `None` where they are the colours of the classes."""
         ...

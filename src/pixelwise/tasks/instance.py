@@ -1,4 +1,4 @@
-"""The instance task: a class for each pixel, and which pixels belong to the same object.
+"""The instance task: a class for each pixel, and the pixels of each object.
 
 Cheng et al., "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194: the heat of object centres, and for each pixel the offset
 to the centre of its object.
@@ -45,11 +45,11 @@ UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
 FATE_LINES = {"matched": "solid", "missed": "dashed", "invented": "hatched"}
-"""How `object_errors` draws what became of objects, beside their colours."""
+"""How `object_errors` draws matched, missed and invented objects, besides their colours."""
 
 
 class InstanceTask(SemanticTask):
-    """Objects of the classes that have some in the training data, the things."""
+    """The task of predicting objects, of the classes that have objects in the training data: the things."""
 
     measure, measure_name = "ap", "AP"
     channels = CHANNELS
@@ -143,9 +143,9 @@ class InstanceTask(SemanticTask):
 
 
 class _ObjectScorer:
-    """An `InstanceScorer` of samples. Pixels of a thing without an object are a group, in which no object is known.
+    """An `InstanceScorer` of samples. Pixels of a thing without an object are a group whose objects are unknown.
 
-    Its module loads scipy's statistics, which prediction does without.
+    `InstanceScorer` is imported here, since its module loads scipy's statistics, which prediction does not need.
     """
 
     def __init__(self, info: ModelInfo) -> None:
@@ -166,8 +166,8 @@ class _ObjectScorer:
 
 
 def unknown_pixels(sample: Sample, things: Sequence[int]) -> npt.NDArray[np.bool_]:
-    """Return where nobody knows which object is there, boolean (height, width): no label, or a thing without an
-    object."""
+    """Return the pixels whose object is unknown, boolean (height, width): those without a label, and those of a thing
+    without an object."""
     groups = np.isin(sample.label_map, things) & (sample.instance_map == 0)
     unknown: npt.NDArray[np.bool_] = groups | ~counted_pixels(sample.label_map)
     return unknown
@@ -182,7 +182,7 @@ def true_objects(sample: Sample, item: Item) -> Objects:
 
 
 def require_grouping(info: ModelInfo) -> GroupingParameters:
-    """Return how a model's logits become objects. Raises `OptionError` for a model that was not trained for objects."""
+    """Return the parameters by which a model's logits become objects. Raises `OptionError` for a model without."""
     if info.grouping is None:
         remedy = 'Train with `task="instance"`.'
         raise OptionError("objects", f"a model of the task {info.task}", "one that was trained for objects", remedy)

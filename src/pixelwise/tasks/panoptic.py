@@ -76,8 +76,8 @@ class PanopticTask(InstanceTask):
     )
 
     def labels(self, logits: Float32, info: ModelInfo) -> UInt8:
-        """Return the best stuff class of each pixel: what it is where it belongs to no object. Where all classes are
-        things, it is the best of them."""
+        """Return the best stuff class of each pixel, which is the class of pixels outside of objects. Where all classes
+        are things, it is the best of all."""
         things = require_grouping(info).things
         stuff = [index for index in range(info.classes.num_classes) if index not in things]
         if not stuff:
@@ -113,7 +113,8 @@ class PanopticTask(InstanceTask):
 
 
 class _SegmentScorer:
-    """A `PanopticScorer` of samples. Its module loads scipy's statistics, which prediction does without."""
+    """A `PanopticScorer` of samples. It is imported here, since its module loads scipy's statistics, which prediction
+    does not need."""
 
     def __init__(self, info: ModelInfo) -> None:
         from pixelwise.metrics.panoptic import PanopticScorer

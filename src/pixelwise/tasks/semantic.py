@@ -128,7 +128,8 @@ class SemanticTask:
 
 
 class _PixelScorer:
-    """A `SemanticScorer` of samples. Its module loads scipy, which prediction does without."""
+    """A `SemanticScorer` of samples. It is imported here, since its module loads scipy, which prediction does not
+    need."""
 
     def __init__(self, info: ModelInfo, *, boundary: bool) -> None:
         from pixelwise.metrics.scores import SemanticScorer

@@ -48,7 +48,7 @@ class TrainOptions:
     ] = None
     model: Annotated[str | None, Option("See `pixelwise models`.", MODEL, default="fpn")] = None
     encoder: Annotated[str | None, Option("See `pixelwise encoders`.", MODEL, default="the model's")] = None
-    width: Annotated[float | None, Option("Scale factor of the channels, for models that have one.", MODEL)] = None
+    width: Annotated[float | None, Option("Factor on the number of channels, for models that have one.", MODEL)] = None
     model_options: Annotated[
         tuple[str, ...] | None,
         Option("KEY=VALUE, an option of this model only. May be repeated.", MODEL, flag="option"),

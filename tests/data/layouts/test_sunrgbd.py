@@ -173,7 +173,9 @@ def test_numbers_that_cannot_be_a_sets(sunrgbd: Path, save) -> None:
 
 def test_sizes_betray_wrong_numbers(sunrgbd: Path, save) -> None:
     save(f"{LABELS}/img-005052.png", label(5052)[:5])
-    with pytest.raises(DataError, match=r"1 of 6 photos that differ .*img-000002\.jpg.*img-005052\.png.*label 5051"):
+    with pytest.raises(
+        DataError, match=r"1 of 6 photos of another size .*img-000002\.jpg.*img-005052\.png.*label 5051"
+    ):
         open_dataset(sunrgbd)
 
 

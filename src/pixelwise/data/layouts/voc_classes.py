@@ -106,10 +106,11 @@ def read_label_map(folder: Path) -> ClassList | None:
         if len(channels) != 3 or not all(_CHANNEL.fullmatch(channel) and int(channel) < 256 for channel in channels):
             raise DataError(path, f"the line {format_value(line)}", "name:r,g,b:parts:actions", "Correct the line.")
         color = (int(channels[0]), int(channels[1]), int(channels[2]))
-        label = IGNORE_INDEX if name in _IGNORED else len(rows)
+        is_ignored = name in _IGNORED
+        label = IGNORE_INDEX if is_ignored else len(rows)
         if colors.setdefault(color, label) != label:
             raise DataError(path, f"the colour {list(color)} twice", "a colour a class", "Correct one of the lines.")
-        if label != IGNORE_INDEX:
+        if not is_ignored:
             rows.append((name, color))
     return _class_list_of_rows(path, rows, colors)
 

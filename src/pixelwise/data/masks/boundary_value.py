@@ -34,9 +34,8 @@ def find_boundary_value(maps: Sequence[MaskHistogram]) -> BoundaryValue | None:
     for top in (65535, 255) if any(histogram.deep for histogram in maps) else (255,):
         with_top = [histogram for histogram in maps if top in histogram.pixels]
         ids = [[value for value in histogram.pixels if 0 < value != top] for histogram in maps]
-        is_last_id = any(
-            top - 1 in histogram.pixels for histogram in with_top
-        )  # of 255 objects the last has the id 255
+        # Where a map also holds the value below, ids simply go on up to this one.
+        is_last_id = any(top - 1 in histogram.pixels for histogram in with_top)
         if len(with_top) < max(1, _MOST * len(maps)) or is_last_id or not any(ids):
             continue
         contiguous = float(np.mean([max(values) <= 1.1 * len(values) for values in ids if values])) >= 0.9

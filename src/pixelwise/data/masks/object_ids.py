@@ -212,7 +212,7 @@ def _have_own_colors(regions: Sequence[Sequence[ValueRegion]]) -> bool:
 
 
 def _is_in_one_column(regions: Sequence[Sequence[ValueRegion]]) -> bool:
-    """Return whether all regions lie in one column, as layers across the whole image do; then places are no evidence."""
+    """Return whether all regions lie in one column, as layers across the image do. Then places are no evidence."""
     return float(np.var([region.column for image in regions for region in image])) <= _ALIKE
 
 

@@ -123,8 +123,8 @@ def encode_zero_one(
 ) -> MaskEncoding:
     """Return the encoding of 0 and 1, with or without 255.
 
-    255 has no label where a fifth or more of the masks that hold it also hold 1; else it is foreground, as 1 is in other
-    masks. Masks of 255 alone do not count: they may be of images that nobody has labelled.
+    255 has no label where a fifth or more of the masks that hold it also hold 1; else it is foreground, as 1 is in
+    other masks. Masks of 255 alone do not count: they may be of images that nobody has labelled.
     """
     bright = [mask for mask in masks if 255 in mask.pixels and len(mask.pixels) > 1]
     both = [mask for mask in bright if 1 in mask.pixels]
