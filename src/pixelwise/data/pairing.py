@@ -129,22 +129,16 @@ def separate_masks(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     file with a numbered suffix is an image where it has a mask of its own (`a_seg_1.jpg` with `a_seg_1_mask.png` or
     `a_seg_1.png`).
     """
-    groups: defaultdict[str, list[Path]] = defaultdict(list)
+    by_stem: defaultdict[str, list[Path]] = defaultdict(list)
     for file in files:
-        groups[stem_of(file)].append(file)
-    masks: set[Path] = set()
-    suffixes: set[str] = set()
-    labelled = {_mask_base(file) for file in files if _SUFFIX.search(stem_of(file))}
-    labelled |= {stem for stem, group in groups.items() if sorted(map(_is_jpeg_name, group)) == [False, True]}
-    suffix_of = {file: "" if _is_numbered(file) and stem_of(file) in labelled else _suffix(file) for file in files}
-    bases = {_image_base(file) for file in files if not suffix_of[file]}
-    for file in files:
-        if (suffix := suffix_of[file]) and ((base := _mask_base(file)) in groups or base in bases):
-            suffixes.add(suffix)
-        others = [other for other in groups[stem_of(file)] if other != file]
-        if len(others) == 1 and _is_jpeg_name(others[0]) and not _is_jpeg_name(file):
-            masks.add(file)
-    masks |= {file for file in files if suffix_of[file] in suffixes}
+        by_stem[stem_of(file)].append(file)
+    jpeg_pairs = {stem for stem, group in by_stem.items() if sorted(map(_is_jpeg_name, group)) == [False, True]}
+    masked_stems = jpeg_pairs | {_mask_base(file) for file in files if _SUFFIX.search(stem_of(file))}
+    suffix_of = {file: "" if _is_numbered(file) and stem_of(file) in masked_stems else _suffix(file) for file in files}
+    image_stems = by_stem.keys() | {_image_base(file) for file in files if not suffix_of[file]}
+    mask_suffixes = {suffix for file, suffix in suffix_of.items() if suffix and _mask_base(file) in image_stems}
+    masks = {file for file in files if suffix_of[file] in mask_suffixes}
+    masks |= {file for file in files if stem_of(file) in jpeg_pairs and not _is_jpeg_name(file)}
     masks |= _with_prefix([file for file in files if file not in masks])
     return [file for file in files if file not in masks], [file for file in files if file in masks]
 

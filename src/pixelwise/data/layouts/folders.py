@@ -26,7 +26,7 @@ from pixelwise.data.masks.interpretation import infer_encoding
 from pixelwise.data.masks.union import attach_masks, read_union, report_united
 from pixelwise.data.other_class_lists import find_list_files, read_split_class_list
 from pixelwise.data.pairing import group_masks, pair_masks
-from pixelwise.data.problem import display_path
+from pixelwise.data.problem import Problem, display_path
 from pixelwise.data.references import stem_of
 from pixelwise.data.splits import group_by_split, infer_splits, read_split_lists, unread_split_lists
 from pixelwise.data.unrecognised import describe, endings_of_masks, remedy_for
@@ -48,67 +48,32 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
     """
     lists = read_split_lists(root)
     try:
-        groups, passed_over = find_file_groups(root)
+        groups, problems = find_file_groups(root)
     except DataError:
         if not names_pairs(root, lists):
             raise
-        groups, passed_over = [], []
+        groups, problems = [], []
     has_labels = any(group.masks or group.instances for group in groups)
     if not has_labels and not names_pairs(root, lists):
         raise DataError(root, describe(root), EXPECTED, remedy_for(root))
     home = common_folder(root, groups)
     lists = lists or read_split_lists(home)
     has_masks = not has_labels or any(group.masks for group in groups)
-    assigned_items: Assigned = []
-    label_files: set[Path] = set()
-    for group in groups:
-        items = _items(group, has_masks=has_masks)
-        if group.split in ("train", "val") or not items or any(item.mask for item in items) or lists:
-            assigned_items += [(group.split, item) for item in items]
-            label_files.update((*group.masks, *group.instances) if has_masks else group.instances)
-    used = {path for _, item in assigned_items for path in (item.mask, item.instances, *item.more) if path is not None}
-    if not any(item.mask for _, item in assigned_items) and not names_pairs(root, lists):
-        raise _pair_error(root, groups)
-    strays = tuple(sorted(label_files - used))
-    if lists:
-        listed, remarks = items_in_lists(root, assigned_items, lists)
-        _require_different_masks(root, listed)
-        passed_over += remarks
-        splits, strays = group_by_split(listed), ()
-    else:
-        _require_different_masks(root, assigned_items)
-        splits = group_by_split(infer_splits(root, assigned_items))
-        passed_over += unread_split_lists(root)
-    all_items = [item for items in splits.values() for item in items]
-    passed_over += report_united(root, all_items)
-    masks = sorted({mask for item in all_items for mask in (item.mask, *item.more) if mask is not None})
-    class_list = read_class_list(root) or read_class_list(home) or read_label_map(root) or read_label_map(home)
-    class_list = class_list or read_split_class_list(root)
-    if has_masks and class_list is None:
-        class_list = read_fitting_names((root, home), masks)
-    home_of_list = root if class_list is None else class_list.path.parent
-    maps = sorted({item.instances for item in all_items if item.instances is not None}) if has_masks else masks
-    if not has_masks:
-        classes = read_object_classes(home_of_list, id_maps=True)
-        ids = infer_id_encoding(root, maps, class_list)
-        read_objects = partial(_read_objects, ids=ids)
-        encoding = ids.mask_encoding(classes)
-        problems = (*passed_over, *ids.problems)
-        return Dataset(
-            root, "folders", classes, splits, read_objects, strays, mask_encoding=encoding, problems=problems
-        )
-    images = {item.mask: item.image for item in all_items if item.mask is not None}
-    encoding = _infer_encoding(root, images, masks, class_list, has_objects=bool(maps))
-    if encoding.objects:
-        ids = IdEncoding(tuple(value for value, label in encoding.values.items() if label == IGNORE_INDEX))
-        read_single: Callable[[Item], Labels] = partial(_read_objects, ids=ids)
-    else:
-        ids = infer_id_encoding(root, maps, class_list)
-        encoding = replace(encoding, ignored_ids=ids.void)
-        read_single = labels_from_files(encoding.read, ids.read)
-
-    read_labels = partial(_read_labels, encoding=encoding, ids=ids, read_single=read_single)
-    problems = (*passed_over, *encoding.problems, *ids.problems)
+    splits, strays, remarks = _read_splits(root, groups, lists, has_masks=has_masks)
+    items = [item for members in splits.values() for item in members]
+    masks = sorted({mask for item in items for mask in (item.mask, *item.more) if mask is not None})
+    class_list = _find_class_list(root, home)
+    maps: Sequence[Path] = ()
+    if has_masks:
+        class_list = class_list or read_fitting_names((root, home), masks)
+        maps = sorted({item.instances for item in items if item.instances is not None})
+        images = {item.mask: item.image for item in items if item.mask is not None}
+        encoding = _infer_encoding(root, images, masks, class_list, has_objects=bool(maps))
+        encoding, ids, read_labels = _combine_encodings(root, encoding, maps, class_list)
+    else:  # `_items` made the instance maps the masks
+        classes = read_object_classes(root if class_list is None else class_list.path.parent, id_maps=True)
+        ids = infer_id_encoding(root, masks, class_list)
+        encoding, read_labels = ids.mask_encoding(classes), partial(_read_objects, ids=ids)
     return Dataset(
         root,
         "folders",
@@ -117,9 +82,58 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
         read_labels,
         strays,
         mask_encoding=encoding,
-        problems=problems,
+        problems=(*problems, *remarks, *report_united(root, items), *encoding.problems, *ids.problems),
         id_files=bool(maps),
     )
+
+
+def _read_splits(
+    root: Path, groups: Sequence[FileGroup], lists: dict[str, list[str]], *, has_masks: bool
+) -> tuple[dict[str, tuple[Item, ...]], tuple[Path, ...], list[Problem]]:
+    """Return the items of each split, the label files without an image, and remarks.
+
+    Raises `DataError` where no image has a label file, and where two images have the same one.
+    """
+    assigned: Assigned = []
+    label_files: set[Path] = set()
+    for group in groups:
+        items = _items(group, has_masks=has_masks)
+        if group.split in ("train", "val") or not items or any(item.mask for item in items) or lists:
+            assigned += [(group.split, item) for item in items]
+            label_files.update((*group.masks, *group.instances) if has_masks else group.instances)
+    if not any(item.mask for _, item in assigned) and not names_pairs(root, lists):
+        raise _pair_error(root, groups)
+    if lists:
+        listed, remarks = items_in_lists(root, assigned, lists)
+        _require_different_masks(root, listed)
+        return group_by_split(listed), (), remarks
+    _require_different_masks(root, assigned)
+    used = {path for _, item in assigned for path in (item.mask, item.instances, *item.more) if path is not None}
+    splits = group_by_split(infer_splits(root, assigned))
+    return splits, tuple(sorted(label_files - used)), unread_split_lists(root)
+
+
+def _find_class_list(root: Path, home: Path) -> ClassList | None:
+    """Return the class list of the data, in `root` or in `home`, the folder of all files; `None` without one."""
+    class_list = read_class_list(root) or read_class_list(home) or read_label_map(root) or read_label_map(home)
+    return class_list or read_split_class_list(root)
+
+
+def _combine_encodings(
+    root: Path, encoding: MaskEncoding, maps: Sequence[Path], class_list: ClassList | None
+) -> tuple[MaskEncoding, IdEncoding, Callable[[Item], Labels]]:
+    """Return the encoding of masks, that of object ids, and the `read_labels` of both.
+
+    The ids lie in `maps`, or in the masks themselves where the encoding says so.
+    """
+    if encoding.objects:
+        ids = IdEncoding(tuple(value for value, label in encoding.values.items() if label == IGNORE_INDEX))
+        read_single: Callable[[Item], Labels] = partial(_read_objects, ids=ids)
+    else:
+        ids = infer_id_encoding(root, maps, class_list)
+        encoding = replace(encoding, ignored_ids=ids.void)
+        read_single = labels_from_files(encoding.read, ids.read)
+    return encoding, ids, partial(_read_labels, encoding=encoding, ids=ids, read_single=read_single)
 
 
 def _read_labels(item: Item, encoding: MaskEncoding, ids: IdEncoding, read_single: Callable[[Item], Labels]) -> Labels:
@@ -200,7 +214,7 @@ def _require_different_masks(root: Path, items: Iterable[tuple[str | None, Item]
             raise DataError(item.mask, f"one mask for {names}", expected, remedy)
 
 
-def _pair_error(root: Path, groups: list[FileGroup]) -> DataError:
+def _pair_error(root: Path, groups: Sequence[FileGroup]) -> DataError:
     images = [image for group in groups for image in group.images]
     masks = [mask for group in groups for mask in (*group.masks, *group.instances)]
     names = f"are {masks[0].name} and {images[0].name}" if images else f"is {masks[0].name}, and there is no image"

@@ -65,7 +65,7 @@ def draw_shapes(shapes: Sequence[Shape], classes: ClassMap, size: tuple[int, int
         objects.setdefault(key, []).append(shape)
     united = [_unite_parts(parts, classes, size, where) for parts in objects.values()]
     levels = [max(shape.level for shape in parts) for parts in objects.values()]
-    visible, hidden = _cut_hidden([single for single, _ in united], levels, size, where)
+    visible, hidden = _cut_hidden([annotated for annotated, _ in united], levels, size, where)
     labels = rasterize(visible, size, where)
     remarks = [*(remark for _, part_remarks in united for remark in part_remarks), *labels.remarks]
     if hidden:

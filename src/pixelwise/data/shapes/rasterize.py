@@ -52,9 +52,9 @@ def rasterize(objects: Sequence[AnnotatedObject], size: tuple[int, int], where: 
     if len(objects) > MAX_ID:
         expected = f"{MAX_ID} at most"
         raise MaskError(where, f"{len(objects)} objects in one image", expected, "Cut the image into tiles.")
-    pieces = [rasterize_object(single, size, where) for single in objects]
+    pieces = [rasterize_object(annotated, size, where) for annotated in objects]
     areas = np.array([int(piece.mask.sum()) for piece in pieces], np.intp)
-    crowded = np.array([single.crowd for single in objects], bool)
+    crowded = np.array([annotated.crowd for annotated in objects], bool)
     label_map, instance_map = np.zeros(size, np.uint8), np.zeros(size, np.int32)
     numbered = np.flatnonzero((areas > 0) & ~crowded)
     ids = np.zeros(len(objects), np.int32)
@@ -107,25 +107,25 @@ def empty_object_remark(names: Sequence[str]) -> str:
     return object_remark(names, "cover no pixel's centre inside the image", "objects of a pixel or more", "was lost")
 
 
-def rasterize_object(single: AnnotatedObject, size: tuple[int, int], where: str) -> Piece:
+def rasterize_object(annotated: AnnotatedObject, size: tuple[int, int], where: str) -> Piece:
     """Return the mask of an object, cut out of an image of `size` (height, width). Raises as `rasterize`."""
-    where = f"{where}, object {single.name}"
-    if single.piece is not None:
-        return single.piece
-    if single.runs is not None:
-        return Piece(0, 0, decode_mask(single.runs, size, where))
-    for ring in single.rings:
+    where = f"{where}, object {annotated.name}"
+    if annotated.piece is not None:
+        return annotated.piece
+    if annotated.runs is not None:
+        return Piece(0, 0, decode_mask(annotated.runs, size, where))
+    for ring in annotated.rings:
         if len(ring) < LEAST_CORNERS or not np.isfinite(ring).all():
             found = f"an outline of {len(ring)} corners" if np.isfinite(ring).all() else "corners that are no numbers"
             raise MaskError(where, found, "three corners or more", "Correct the outline or delete it.")
-    if not single.rings:
+    if not annotated.rings:
         raise MaskError(where, "no outline", "one or more", "Delete the object or mark it again.")
-    corners = np.concatenate(single.rings)
+    corners = np.concatenate(annotated.rings)
     if (farthest := float(np.abs(corners).max())) > FARTHEST:
         raise MaskError(where, f"a corner at {farthest:g}", f"coordinates of at most {FARTHEST:,.0f}", "Correct it.")
     left, top = np.clip(np.floor(corners.min(axis=0)), 0, size[::-1]).astype(int).tolist()
     right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, size[::-1]).astype(int).tolist()
-    rings, box_size = [ring - (left, top) for ring in single.rings], (bottom - top, right - left)
+    rings, box_size = [ring - (left, top) for ring in annotated.rings], (bottom - top, right - left)
     try:
         return Piece(top, left, fill_rings(rings, box_size))
     except ValueError as error:
