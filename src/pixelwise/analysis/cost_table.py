@@ -1,6 +1,6 @@
 """The measured accuracy and cost of models and encoders: mIoU by minutes of training, milliseconds of a prediction.
 
-`lab/front.py` measures the figures and writes `front.json` beside this file. Only `pixelwise models --front` reads it;
+`lab/front.py` measures the figures and writes `front.json` beside this file. Only the list of models reads it;
 training and prediction do not depend on it.
 """
 
