@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -210,19 +210,7 @@ def _groups_at_any_depth(root: Path, left_out: list[tuple[Path, int]]) -> list[F
 
     `left_out` gets the folders of images without masks, each with its number of images.
     """
-    by_role: defaultdict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]] = defaultdict(list)
-    for folder, _ in walk(root):
-        if not (files := image_files(folder)):
-            continue
-        split: str | None = None
-        role: str | None = None
-        above: list[str] = []
-        for part in folder.relative_to(root).parts:
-            part_split, part_role = _parse_name(part) or (None, None)
-            split, role = split or part_split, part_role or role  # the outermost split and the innermost role
-            if part_split is None and part_role is None:
-                above.append(part)
-        by_role[split, tuple(above), role].append((folder, {(): files}))
+    by_role = _folders_by_names(root)
 
     def only(split: str | None, within: tuple[str, ...], role: str | None) -> tuple[Path, list[Path]] | None:
         chosen = _only(root, split, role, by_role.get((split, within, role), []), [])
@@ -248,6 +236,30 @@ def _groups_at_any_depth(root: Path, left_out: list[tuple[Path, int]]) -> list[F
                 left_out.append((folder, len(files)))
     if not any(group.masks or group.instances for group in groups):
         return []
+    return _without_shared_levels(groups)
+
+
+def _folders_by_names(root: Path) -> dict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]]:
+    """Return the folders at any depth that hold images, by the split that their paths name, the names in their paths
+    that tell neither split nor role, and the role that they name."""
+    by_role: defaultdict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]] = defaultdict(list)
+    for folder, _ in walk(root):
+        if not (files := image_files(folder)):
+            continue
+        split: str | None = None
+        role: str | None = None
+        above: list[str] = []
+        for part in folder.relative_to(root).parts:
+            part_split, part_role = _parse_name(part) or (None, None)
+            split, role = split or part_split, part_role or role  # the outermost split and the innermost role
+            if part_split is None and part_role is None:
+                above.append(part)
+        by_role[split, tuple(above), role].append((folder, {(): files}))
+    return by_role
+
+
+def _without_shared_levels(groups: Sequence[FileGroup]) -> list[FileGroup]:
+    """Return the groups without the outermost names of `within` that all of them share."""
     levels = zip(*(group.within for group in groups), strict=False)
     shared = next((depth for depth, names in enumerate(levels) if len(set(names)) > 1), None)
     if shared is None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -76,20 +76,7 @@ def open_cvat(root: Path, images_root: Path | None = None) -> Dataset:
             raise DataError(file, f"the labels {labels}", expected, "Export both from one project.")
     elements: dict[Source, ElementTree.Element] = {}
     items: dict[tuple[str | None, str], Item] = {}
-    finder = FileFinder(root)
-    images: list[tuple[Path, ElementTree.Element, Path]] = []
-    for file, content in contents.items():
-        by_subset: dict[str, list[ElementTree.Element]] = {}
-        for image in content.iterfind("image"):
-            by_subset.setdefault(_path(image, "subset"), []).append(image)
-        for subset, members in by_subset.items():
-            inner = (f"images/{subset}", "images", subset, "")
-            folders = [folder / name for folder in (file.parent, root) for name in inner]
-            names = [image.get("name") or "" for image in members]
-            matches = finder.find(names, folders)
-            remarks += report_guesses(root, file, names, matches)
-            images += [(file, image, match.path) for image, match in zip(members, matches, strict=True)]
-    for file, image, place in images:
+    for file, image, place in _find_images(root, contents, remarks):
         split, item = _item(root, file, image, place)
         if (split, item.name) in items:
             remedy = "Remove one of the entries or rename the image."
@@ -100,6 +87,24 @@ def open_cvat(root: Path, images_root: Path | None = None) -> Dataset:
     read_labels = partial(_read_labels, elements=elements, classes=classes[files[0]])
     splits = group_by_split((split, item) for (split, _), item in items.items())
     return Dataset(root, "cvat", classes[files[0]], splits, read_labels, problems=tuple(remarks))
+
+
+def _find_images(
+    root: Path, contents: Mapping[Path, ElementTree.Element], remarks: list[Problem]
+) -> Iterator[tuple[Path, ElementTree.Element, Path]]:
+    """Yield each image of the files: its file, its element, and where it lies; `remarks` gets those on guesses."""
+    finder = FileFinder(root)
+    for file, content in contents.items():
+        by_subset: dict[str, list[ElementTree.Element]] = {}
+        for image in content.iterfind("image"):
+            by_subset.setdefault(_path(image, "subset"), []).append(image)
+        for subset, members in by_subset.items():
+            inner = (f"images/{subset}", "images", subset, "")
+            folders = [folder / name for folder in (file.parent, root) for name in inner]
+            names = [image.get("name") or "" for image in members]
+            matches = finder.find(names, folders)
+            remarks += report_guesses(root, file, names, matches)
+            yield from ((file, image, match.path) for image, match in zip(members, matches, strict=True))
 
 
 def write_cvat(dataset: Dataset, out: Path) -> None:

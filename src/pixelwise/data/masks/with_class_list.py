@@ -55,9 +55,8 @@ def infer_with_list(
         interpolated = find_interpolated_values(masks)
     values = set(pixels_per_value(masks)) - interpolated - (find_stray_values(masks, interpolated) - indices.keys())
     encoding = replace(encoding, problems=messages.interpolated_values(root, masks, interpolated))
-    if 255 not in class_list.values and 255 in values and values <= {0, 255} and 255 in grays:
-        return replace(encoding, values=grays, why=f"the gray colours of {name}")
-    if values <= grays.keys() and not values <= indices.keys():
+    is_black_and_white = values <= {0, 255} and 255 in values and 255 not in class_list.values and 255 in grays
+    if is_black_and_white or (values <= grays.keys() and not values <= indices.keys()):
         return replace(encoding, values=grays, why=f"the gray colours of {name}")
     if IGNORE_INDEX not in class_list.values and not values <= indices.keys():
         encodings = find_mixed_encodings(masks, values, class_list.classes.num_classes)
@@ -67,14 +66,25 @@ def infer_with_list(
             problems = (*encoding.problems, problem)
             encoding = replace(encoding, values=encodings.values, apart=encodings.apart, problems=problems)
             return encode_mixed(root, encoding, masks)
-    ranks = None if values <= indices.keys() else rank_values(sorted(values), class_list)
-    table, why = ({**ranks[0]}, ranks[1]) if ranks else (indices, f"class indices in the order of {name}")
-    table.setdefault(IGNORE_INDEX, IGNORE_INDEX)
-    problems = encoding.problems
-    if ranks:
-        problems = (*problems, messages.ranked_values(class_list, why, ranks[0], min(values)))
+    return _encode_in_order(root, masks, class_list, encoding, values)
+
+
+def _encode_in_order(
+    root: Path, masks: Sequence[MaskHistogram], class_list: ClassList, encoding: MaskEncoding, values: set[int]
+) -> MaskEncoding:
+    """Return the encoding of values that stand for the classes in the order of a list, by rank or as class indices.
+
+    encoding: that of class indices. values: those that masks hold, without traces of interpolation and strays.
+    """
+    ranks = None if values <= encoding.values.keys() else rank_values(sorted(values), class_list)
+    if ranks is None:
+        table, why = dict(encoding.values), f"class indices in the order of {class_list.path.name}"
+        remarks = _find_doubts(root, masks, class_list, values)
     else:
-        problems = (*problems, *_find_doubts(root, masks, class_list, values))
+        table, why = dict(ranks[0]), ranks[1]
+        remarks = [messages.ranked_values(class_list, why, ranks[0], min(values))]
+    table.setdefault(IGNORE_INDEX, IGNORE_INDEX)
+    problems = (*encoding.problems, *remarks)
     if IGNORE_INDEX not in class_list.values and table[IGNORE_INDEX] == IGNORE_INDEX and IGNORE_INDEX in values:
         if is_mostly_255(masks):
             raise messages.absent_classes_error(class_list, masks)
