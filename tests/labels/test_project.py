@@ -485,7 +485,7 @@ def test_masks_that_miss_a_change_of_classes_are_told_until_the_project_is_opene
     project.perform({"type": "class_merge", "from": 0, "into": 1})
     project.close()  # as killed
     root = project.folder.root
-    with pytest.raises(DataError, match="open the project with"):
+    with pytest.raises(DataError, match="open the project once with"):
         open_dataset(root)
     Project(root).close()
     assert open_dataset(root).classes.names == ("b", "c")
