@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from pixelwise.data import references
 from pixelwise.data.references import FileFinder, distinct_names, flat_name, is_usable, parts_of, walk
 
 
@@ -67,6 +69,25 @@ def test_two_names_never_mean_one_file(tmp_path: Path) -> None:
     assert [match.exists for match in matches] == [False, False]
     matches = finder.find(["z/c.png", "b/c.png"], [tmp_path])
     assert [match.exists for match in matches] == [False, True]
+
+
+def test_a_name_is_compared_only_with_files_of_its_folder_and_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a data set with a file `image.png` in each of many folders would take the square of their number."""
+    numbers = range(12)
+    finder = names_and_files(tmp_path, *(f"data/set/{number}/image.png" for number in numbers))
+    compared: list[Path] = []
+
+    def count_shared(parts: Sequence[str], path: Path) -> int:
+        compared.append(path)
+        return shared_end(parts, path)
+
+    shared_end = references._shared_end
+    monkeypatch.setattr(references, "_shared_end", count_shared)
+    matches = finder.find([f"elsewhere/{number}/Image.png" for number in numbers], [tmp_path])
+    assert [match.path for match in matches] == [tmp_path / f"data/set/{number}/image.png" for number in numbers]
+    assert len(compared) == len(numbers)
 
 
 @pytest.mark.parametrize("name", ["..\\secret.png", "."])

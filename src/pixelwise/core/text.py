@@ -31,9 +31,9 @@ def escape_controls(text: object, *, lines: bool = False) -> str:
 
     Examples
     --------
-    >>> printable("\x1b[31mred")
+    >>> escape_controls("\x1b[31mred")
     '\\x1b[31mred'
-    >>> printable("caf\udce9.png")
+    >>> escape_controls("caf\udce9.png")
     'caf\\xe9.png'
     """
     whole = _LONE.sub(_escape, str(text)).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

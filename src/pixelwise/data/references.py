@@ -160,7 +160,7 @@ class FileFinder:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._index: dict[str, Path] | None = None
-        self._by_last: dict[str, list[Path]] = {}
+        self._by_tail: dict[tuple[str, ...], list[Path]] = {}  # by the name alone, and by the folder and the name
 
     def find(self, names: Sequence[str], folders: Sequence[Path], *, anywhere: bool = True) -> list[Match]:
         """Return the file that each name means. The first of these rules that gives a name a file counts:
@@ -223,12 +223,17 @@ class FileFinder:
                         return path
             if not (parts and anywhere):
                 continue
-            candidates = [path for path in self._by_last.get(_fold(parts[-1]), ()) if path not in claimed]
+            tail = tuple(map(_fold, parts[-2:]))  # many folders may hold files of one name
+            candidates = self._unclaimed(tail, claimed) or self._unclaimed(tail[-1:], claimed)
             lengths = [_shared_end(parts, path) for path in candidates]
             longest = max(lengths, default=0)
             if lengths.count(longest) == 1:
                 return candidates[lengths.index(longest)]
         return None
+
+    def _unclaimed(self, tail: tuple[str, ...], claimed: set[Path]) -> list[Path]:
+        """Return the files whose paths end in these parts, without those that are claimed."""
+        return [path for path in self._by_tail.get(tail, ()) if path not in claimed]
 
     def _files(self) -> dict[str, Path]:
         if self._index is None:
@@ -238,7 +243,8 @@ class FileFinder:
                 for file in files:
                     path = folder / file
                     self._index[nfc(file if inner == "." else f"{inner}/{file}")] = path
-                    self._by_last.setdefault(_fold(file), []).append(path)
+                    for tail in ((_fold(file),), (_fold(folder.name), _fold(file))):
+                        self._by_tail.setdefault(tail, []).append(path)
         return self._index
 
 

@@ -44,9 +44,13 @@ def items_in_lists(
         known = (by_place.get((split, name)) or by_name.get(name) for name in names_of(text))
         return next((item for item in known if item), None)
 
+    folders: dict[str | None, Path] = {}
+    for split, item in items:
+        folders.setdefault(split, item.image.parent)
+    first_folder = next(iter(folders.values()), root)
+
     def folder_of(split: str) -> Path:
-        places = sorted(items, key=lambda pair: pair[0] != split)
-        return places[0][1].image.parent if places else root
+        return folders.get(split, first_folder)
 
     lines = [parse_line(split, line, partial(item_of, split)) for split, texts in lists.items() for line in texts]
     listed, remarks = follow_lists(root, lines, folder_of)
