@@ -1,4 +1,4 @@
-"""Where a data set keeps its images, masks and instance maps, told by the names of its folders."""
+"""The folders of images, masks and instance maps of a data set, recognised by their names."""
 
 from __future__ import annotations
 

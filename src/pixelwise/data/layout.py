@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pixelwise.data.dataset import Dataset
 
+OTHER_LAYOUT = "Pass the directory that holds them, or leave `format` out to have the layout recognised."
+"""The remedy where a directory has none of the files of the layout that the user named."""
+
 
 @dataclass(frozen=True)
 class Layout:

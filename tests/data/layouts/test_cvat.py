@@ -234,7 +234,7 @@ def test_files_that_differ_in_their_labels(write: Write) -> None:
 def test_other_directories(tmp_path: Path) -> None:
     (tmp_path / "annotations.xml").write_text("<annotation><folder/></annotation>")
     assert not is_cvat(tmp_path)
-    with pytest.raises(DataError, match=r"found no such file; expected annotations.xml"):
+    with pytest.raises(DataError, match=r"found no file of CVAT's; expected annotations.xml"):
         open_cvat(tmp_path)
 
 

@@ -205,7 +205,7 @@ def test_other_directories(tmp_path: Path) -> None:
     for content in ('{"images": [], "annotations": []}', '{"shapes', "[]"):
         (tmp_path / "a.json").write_text(content)
         assert not is_labelme(tmp_path)
-    with pytest.raises(DataError, match="found no such file; expected JSON files with shapes and imagePath"):
+    with pytest.raises(DataError, match="found no file of labelme's; expected JSON files with shapes and imagePath"):
         open_labelme(tmp_path)
 
 

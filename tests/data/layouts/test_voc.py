@@ -91,7 +91,7 @@ def test_it_may_lie_deeper(add, tmp_path: Path, home: str) -> None:
     assert is_voc(root)
     assert open_voc(root).classes == CLASSES
     add("000032", home="VOC2007/")
-    with pytest.raises(DataError, match=r"found VOC2007/ and .*VOC2012/; expected JPEGImages/"):
+    with pytest.raises(DataError, match=r"found VOC2007/ and .*VOC2012/; expected the folders of one year"):
         open_voc(root)
 
 
@@ -262,7 +262,7 @@ def test_plain_folders_are_not_taken_for_it(save, tmp_path: Path) -> None:
     assert not is_voc(tmp_path)
     (tmp_path / "SegmentationObject").mkdir()
     assert is_voc(tmp_path)
-    with pytest.raises(DataError, match="found other files; expected JPEGImages/"):
+    with pytest.raises(DataError, match=r"found other files; expected JPEGImages/.* leave `format` out"):
         open_voc(tmp_path / "train/JPEGImages")
 
 

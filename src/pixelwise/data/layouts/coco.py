@@ -36,7 +36,7 @@ from pixelwise.core.files import write_text
 from pixelwise.data.annotation_files import first_key, keys_in
 from pixelwise.data.annotation_values import Id, is_set
 from pixelwise.data.dataset import Dataset, Item, Labels, Source, source_of
-from pixelwise.data.layout import Layout
+from pixelwise.data.layout import OTHER_LAYOUT, Layout
 from pixelwise.data.layouts.coco_file import (
     EXPECTED,
     KEYS,
@@ -85,7 +85,7 @@ def open_coco(root: Path, images_root: Path | None = None) -> Dataset:
     """
     paths = annotation_files(root)
     if not paths:
-        raise DataError(root, "no annotation file", f"{EXPECTED}, in it or in annotations/", "Check the path.")
+        raise DataError(root, "no annotation file", f"{EXPECTED}, in it or in annotations/", OTHER_LAYOUT)
     files, remarks = _read(root, paths)
     classes = [_classes(file, files) for file in files]
     for other, file_classes in zip(files[1:], classes[1:], strict=True):

@@ -86,7 +86,7 @@ def read_object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise DataError(path, f"a file that cannot be read ({error})", EXPECTED, remedy) from error
     if not isinstance(content, dict):
-        raise DataError(path, "something else", EXPECTED, remedy)
+        raise DataError(path, "JSON that is no object", EXPECTED, remedy)
     return content
 
 

@@ -33,7 +33,7 @@ from pixelwise.core.files import write_text
 from pixelwise.data.annotation_files import format_value, shorten
 from pixelwise.data.annotation_values import resolve_size
 from pixelwise.data.dataset import Dataset, Item, Labels, Source, source_of
-from pixelwise.data.layout import Layout
+from pixelwise.data.layout import OTHER_LAYOUT, Layout
 from pixelwise.data.layouts.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, is_usable, parts_of, report_guesses
@@ -65,7 +65,7 @@ def open_cvat(root: Path, images_root: Path | None = None) -> Dataset:
     """
     files = _files(root)
     if not files:
-        raise DataError(root, "no such file", EXPECTED, "Check the path.")
+        raise DataError(root, "no file of CVAT's", EXPECTED, OTHER_LAYOUT)
     remarks: list[Problem] = []
     contents = {file: _content(file, remarks) for file in files}
     classes = {file: _classes(file, content) for file, content in contents.items()}

@@ -32,7 +32,7 @@ from pixelwise.data.annotation_values import resolve_size
 from pixelwise.data.class_list import read_class_list, require_no_ids, write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.folder_roles import ROLES
-from pixelwise.data.layout import Layout
+from pixelwise.data.layout import OTHER_LAYOUT, Layout
 from pixelwise.data.layouts.labelme_shapes import NO_REGIONS, is_label, kind_of, rings_in, shapes_of
 from pixelwise.data.pairing import image_files
 from pixelwise.data.problem import Problem
@@ -74,7 +74,7 @@ def open_labelme(root: Path, images_root: Path | None = None) -> Dataset:
     """
     files = sorted(_files(root))
     if not files:
-        raise DataError(root, "no such file", EXPECTED, "Check the path.")
+        raise DataError(root, "no file of labelme's", EXPECTED, OTHER_LAYOUT)
     labels: set[str] = set()
     items: dict[Path, tuple[str | None, Item]] = {}
     contents = [_content_or_nothing(file) for file in files]

@@ -23,7 +23,7 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.data.annotation_files import parse_json, shorten
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
-from pixelwise.data.layout import Layout
+from pixelwise.data.layout import OTHER_LAYOUT, Layout
 from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.pairing import image_files
 from pixelwise.data.references import stem_of
@@ -47,7 +47,7 @@ def open_nnunet(root: Path, images_root: Path | None = None) -> Dataset:
     Raises `DataError` for volumes, several channels, labels that make no sense, and folders without a pair.
     """
     if not is_nnunet(root):
-        raise DataError(root, "other files", EXPECTED, "Check the path.")
+        raise DataError(root, "other files", EXPECTED, OTHER_LAYOUT)
     classes, values = _labels(root / FILE)
     training, strays = _items(root, IMAGES, LABELS)
     test, test_strays = _items(root, TEST_IMAGES, TEST_LABELS) if (root / TEST_LABELS).is_dir() else ([], [])

@@ -25,7 +25,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.annotation_files import format_value, keys_in
 from pixelwise.data.annotation_values import Id, as_id, is_set
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
-from pixelwise.data.layout import Layout
+from pixelwise.data.layout import OTHER_LAYOUT, Layout
 from pixelwise.data.layouts.coco import annotation_files, split_of
 from pixelwise.data.layouts.coco_file import read_categories, read_object
 from pixelwise.data.masks.encoding import pack_rgb
@@ -61,7 +61,7 @@ def open_panoptic(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the files with segments_info; raise `DataError` where there is none or one makes no sense."""
     files = [file for file in annotation_files(root) if keys_in(file, ("segments_info",))]
     if not files:
-        raise DataError(root, "no such file", EXPECTED, "Check the path.")
+        raise DataError(root, "no file of panoptic segments", EXPECTED, OTHER_LAYOUT)
     classes: ClassMap | None = None
     sources: dict[Path, _Source] = {}
     pairs: list[tuple[str | None, Item]] = []

@@ -18,7 +18,7 @@ from pathlib import Path
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
-from pixelwise.data.layout import Layout
+from pixelwise.data.layout import OTHER_LAYOUT, Layout
 from pixelwise.data.masks.encoding import OF_LAYOUT, MaskEncoding
 from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.references import nfc, stem_of
@@ -40,7 +40,7 @@ def is_pets(root: Path) -> bool:
 def open_pets(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the images that the lists name, with their trimaps. Raises `DataError` where there are none."""
     if not is_pets(root):
-        raise DataError(root, "other files", EXPECTED, "Check the path.")
+        raise DataError(root, "other files", EXPECTED, OTHER_LAYOUT)
     images, masks = image_files(root / IMAGES), image_files(root / TRIMAPS)
     pairs = pair_masks(images, masks)
     if not pairs:

@@ -29,7 +29,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.annotation_files import format_value, keys_in, parse_json
 from pixelwise.data.annotation_values import array_of, finite_numbers
 from pixelwise.data.dataset import Dataset, Item, Labels, Source, source_of
-from pixelwise.data.layout import Layout
+from pixelwise.data.layout import OTHER_LAYOUT, Layout
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, flat_name, is_usable, parts_of, report_guesses, walk
 from pixelwise.data.shapes.annotations import Shape, box, class_map_of_entries, draw_shapes, ellipse
@@ -65,7 +65,7 @@ def open_via(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the JSON files. Raises `DataError` where there is none, for one that is damaged, and for an image twice."""
     files = list(_files(root))
     if not files:
-        raise DataError(root, "no such file", EXPECTED, "Check the path.")
+        raise DataError(root, "no file of VIA's", EXPECTED, OTHER_LAYOUT)
     problems: list[Problem] = []
     contents = {file: _entries(file, problems) for file in files}
     attribute, remarks = _attribute(root, contents)

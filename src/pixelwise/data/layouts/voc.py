@@ -32,7 +32,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.core.files import write_text
 from pixelwise.data.class_list import write_classes
 from pixelwise.data.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
-from pixelwise.data.layout import Layout
+from pixelwise.data.layout import OTHER_LAYOUT, Layout
 from pixelwise.data.layouts.voc_classes import CLASSES, PALETTE, indices_of_colors, read_encoding
 from pixelwise.data.masks.encoding import MaskEncoding, read_instance_map
 from pixelwise.data.pairing import image_files, pair_masks
@@ -70,9 +70,11 @@ def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
     name no image here, and for class lists that make no sense.
     """
     homes = _homes(root)
-    if len(homes) != 1:
-        found = " and ".join(f"{home.relative_to(root)}/" for home in homes) or "other files"
-        raise DataError(root, found, EXPECTED, "Pass the directory of one of them.")
+    if not homes:
+        raise DataError(root, "other files", EXPECTED, OTHER_LAYOUT)
+    if len(homes) > 1:
+        found = " and ".join(f"{home.relative_to(root)}/" for home in homes)
+        raise DataError(root, found, "the folders of one year of VOC", "Pass the directory of one of them.")
     (home,) = homes
     items, strays = _items(home)
     pairs, remarks = _assign_splits(home, items)

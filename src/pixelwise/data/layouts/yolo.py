@@ -31,7 +31,7 @@ from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.core.files import write_text
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
-from pixelwise.data.layout import Layout
+from pixelwise.data.layout import OTHER_LAYOUT, Layout
 from pixelwise.data.layouts.yolo_config import (
     EXPECTED,
     FILES,
@@ -73,7 +73,7 @@ def open_yolo(root: Path, images_root: Path | None = None) -> Dataset:
     """
     path = yaml_file(root)
     if path is None:
-        raise DataError(root, "no such YAML file", EXPECTED, "Check the path.")
+        raise DataError(root, "no such YAML file", EXPECTED, OTHER_LAYOUT)
     content = read_yaml(path)
     classes = read_classes(path, content)
     items = [(split, item) for split in SPLITS for item in read_items(path, content, split, images_root)]

@@ -52,7 +52,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         found = f"a file that cannot be read ({error})"
         raise DataError(path, found, EXPECTED, "Correct it.") from error
     if not isinstance(content, dict):
-        raise DataError(path, "something else", EXPECTED, "Correct it.")
+        raise DataError(path, "YAML without keys", EXPECTED, "Correct it.")
     if content.get("kpt_shape"):
         remedy = "Mark the objects' outlines, or export them for segmentation."
         raise DataError(path, "keypoints (kpt_shape)", "objects with outlines", remedy)

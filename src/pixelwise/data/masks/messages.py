@@ -15,7 +15,8 @@ from pixelwise.data.masks.statistics import MaskHistogram
 from pixelwise.data.masks.value_patterns import masks_of_0_and_255, masks_of_other_values
 from pixelwise.data.problem import Problem, list_paths
 
-SAY = "Write classes.yaml to say otherwise"
+OTHERWISE = "Write classes.yaml to say otherwise"
+"""The beginning of a remedy for values that were read in the wrong way."""
 _SHOWN = 8
 """Classes that a message lists with their values."""
 
@@ -69,7 +70,7 @@ def one_and_255(root: Path, masks: Sequence[MaskHistogram], name: str) -> Proble
     message = (
         f"found 255 in {quantity(len(bright), 'mask')} ({_names(root, bright)}) and 1 without 255 in {len(dark):,} of "
         f"{len(masks):,} ({_names(root, dark)}); expected one of them in all masks. Both are read as {name}; a mask "
-        f"that holds both is no mask of these classes. {SAY}: 'ignore: 255' if 255 is no label."
+        f"that holds both is no mask of these classes. {OTHERWISE}: 'ignore: 255' if 255 is no label."
     )
     return Problem(root, "assumed", message)
 
@@ -102,7 +103,7 @@ def mixed_encodings(
         problem = f"gray levels that differ by rounding and lie in no mask together: {several}"
         expected = "one value a class. They are read as one"
     more = ", ..." if len(by_class) > 3 else ""
-    message = f"found {problem}; expected {expected}: {read}. {SAY}: classes: [{entries}{more}]."
+    message = f"found {problem}; expected {expected}: {read}. {OTHERWISE}: classes: [{entries}{more}]."
     return Problem(root, "assumed", message)
 
 
@@ -150,16 +151,16 @@ def unlabelled_255(root: Path, masks: Sequence[MaskHistogram]) -> tuple[Problem,
         return ()
     problem = f"255 as the only value beside 0 in {len(alone):,} of {len(masks):,} masks (such as {alone[0].path.name})"
     expected = "one meaning of values: the other masks hold classes by their index, and no 255"
-    say = f"It has no label here. {SAY}, or save these masks by the index of their class."
-    return (Problem(root, "assumed", f"found {problem}; expected {expected}. {say}"),)
+    remedy = f"It has no label here. {OTHERWISE}, or save these masks by the index of their class."
+    return (Problem(root, "assumed", f"found {problem}; expected {expected}. {remedy}"),)
 
 
 def gray_level_255(root: Path, values: Iterable[int]) -> Problem:
     """Return the problem for 255 as one of several gray levels that are not evenly spaced."""
     problem = f"255 among the gray levels {format_ranges(values)}; it is taken for a class like them"
     expected = "a class list where levels are not evenly spread"
-    say = f"{SAY}, with 'ignore: 255' if 255 is no label."
-    return Problem(root, "assumed", f"found {problem}; expected {expected}. {say}")
+    remedy = f"{OTHERWISE}, with 'ignore: 255' if 255 is no label."
+    return Problem(root, "assumed", f"found {problem}; expected {expected}. {remedy}")
 
 
 def ranked_values(known: ClassList, how: str, table: Mapping[int, int], first: int) -> Problem:
