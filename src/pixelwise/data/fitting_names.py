@@ -27,8 +27,8 @@ def read_fitting_names(folders: Iterable[Path], masks: Sequence[Path]) -> ClassL
     """Return the first of `NAME_LISTS` in the folders whose names fit the values of the masks; `None` without one.
 
     Names fit in three cases: each value has a name and at least half of the names occur; the masks hold as many gray
-    levels as there are names; there are two names, and masks of two classes with soft edges. A list that cannot be read
-    is passed over, and `find_conflicting_lists` reports it.
+    levels as there are names, or class indices that count from 1; there are two names, and masks of two classes with
+    soft edges. A list that cannot be read is passed over, and `find_conflicting_lists` reports it.
     """
     paths = (folder / name for folder in dict.fromkeys(folders) for name in NAME_LISTS)
     lists = [class_list for path in paths if path.is_file() and (class_list := _read_names(path)) is not None]

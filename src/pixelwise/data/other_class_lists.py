@@ -28,7 +28,7 @@ from pixelwise.data.splits import SPLITS
 from pixelwise.data.unrecognised import kind_of_json
 
 DEPTH = 3
-"""Levels of folders that are searched for class lists."""
+"""Levels of folders that are searched for class lists; the data set's directory is the first."""
 MOST = 50
 """Lists that are compared at most."""
 ROBOFLOW_LIST = "_classes.csv"
@@ -108,7 +108,7 @@ def _is_used(dataset: Dataset, name_list: NameList) -> bool:
 
 
 def find_list_files(root: Path) -> list[Path]:
-    """Return the files, in `root` and `DEPTH` levels of folders, that are named like class lists.
+    """Return the files that are named like class lists, in `root` and the folders in it, `DEPTH` levels in all.
 
     The nearest come first, and among equally near ones those whose form is read.
     """

@@ -37,15 +37,15 @@ SMALL = 100
 """A set of fewer images is small: val and test have fixed sizes, and its classes are spread over the splits."""
 
 LEAST = 5
-"""The least number of images of val and of test, where it is at most a fifth of the set."""
+"""Val and test have at least this many images, or a fifth of the set if that is less."""
 
 LEAST_FOR_TEST = 10
 """A set of fewer images without named splits is drawn into train and val alone."""
 
 
 def part_size(count: int) -> int:
-    """Return the size of val, or of test, for a set of `count` images: a tenth, or 5 images if that is more but at most
-    a fifth; none of fewer than 5 images."""
+    """Return the size of val, or of test, for a set of `count` images: a tenth, but at least 5 images or a fifth,
+    whichever is less; 0 for fewer than 5 images."""
     return max(round(0.1 * count), min(LEAST, round(0.2 * count))) if count >= LEAST else 0
 
 

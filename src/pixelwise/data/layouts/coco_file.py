@@ -212,12 +212,14 @@ def _add_annotations(
     images: dict[Id, list[ListedImage]],
     problems: list[Problem],
 ) -> None:
+    """Add the annotations, and the faults of those that make no sense, to their images; `problems` gets remarks on
+    annotations without an image, and on ids that occur more than once."""
     without_image: list[str] = []
-    twice = Counter(_twice(entries))
+    repeated = dict.fromkeys(_repeated_ids(entries))
     for number, entry in enumerate(entries, 1):
         fields = entry if isinstance(entry, dict) else {}
         annotation_id = as_id(fields.get("id"))
-        name = str(number) if annotation_id is None or annotation_id in twice else shorten(str(annotation_id))
+        name = str(number) if annotation_id is None or annotation_id in repeated else shorten(str(annotation_id))
         image_id, category = as_id(fields.get("image_id")), as_id(fields.get("category_id"))
         if image_id is None or image_id not in images:
             image_text = format_value(fields.get("image_id"))
@@ -233,14 +235,15 @@ def _add_annotations(
         found = f"{len(without_image):,} annotations ({format_names(without_image)}) of images that are not listed"
         remedy = "They were left out: correct their image_id, or delete them."
         problems.append(_problem(path, "missing_image", found, "an image_id that is listed", remedy))
-    if twice:
-        ids = format_names([shorten(str(annotation)) for annotation in twice])
+    if repeated:
+        ids = format_names([shorten(str(annotation_id)) for annotation_id in repeated])
         found = f"annotation ids that occur more than once ({ids})"
         remedy = "All annotations were read; messages call these by their places in the list, from 1."
         problems.append(_problem(path, "assumed", found, "different ids", remedy))
 
 
-def _twice(entries: list[Any]) -> Iterator[Id]:
+def _repeated_ids(entries: list[Any]) -> Iterator[Id]:
+    """Yield the ids that several annotations have, each once."""
     ids = Counter(as_id(entry.get("id")) for entry in entries if isinstance(entry, dict))
     return (id_value for id_value, count in ids.items() if id_value is not None and count > 1)
 

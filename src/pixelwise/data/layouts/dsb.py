@@ -6,11 +6,11 @@ doi:10.1038/s41592-019-0612-7.
     stage1_train/ID/images/ID.png      one image
     stage1_train/ID/masks/ANY.png      one object each, of the image's size: 0, and 255 (or 1) on the object
 
-The ID folders may also lie in `train/`, `val/` and `test/`, or directly in the root. Where all of them lie in
-`stage1_train` or in the root, they are split by the hash of each ID. A test folder without masks, such as Kaggle's, is
-no split. An image without a masks folder is not labelled; one with an empty masks folder has no object. Pixels in no
-mask are background. Where objects overlap, or a mask has no pixel, see `rasterize`. Soft edges between 0 and 255 are
-divided in the middle, with a remark; masks of another size, in colours or with other values are errors.
+The ID folders may also lie in `train/`, `val/` and `test/`, or directly in the root. If all of them lie in
+`stage1_train`, or all in the root, they are split by the hash of each ID. A test folder without masks, such as
+Kaggle's, is no split. An image without a masks folder is not labelled; one with an empty masks folder has no object.
+Pixels in no mask are background. Where objects overlap, or a mask has no pixel, see `rasterize`. Soft edges between
+0 and 255 are divided in the middle, with a remark; masks of another size, in colours or with other values are errors.
 `stage1_train_labels.csv` and the like are not read.
 """
 

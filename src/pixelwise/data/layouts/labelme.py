@@ -92,14 +92,12 @@ def open_labelme(root: Path, images_root: Path | None = None) -> Dataset:
     for folder in {image.parent for image in items if image.is_relative_to(root) and os.path.isfile(image)}:
         for image in image_files(folder):
             items.setdefault(image, (_split(root, image), Item(_name(root, image), image)))
-    listed_classes = read_class_list(root)
-    if listed_classes is not None:
-        require_no_ids(listed_classes)
-    classes = class_map_of_entries(
-        listed_classes.classes.to_dict() if listed_classes else [{"name": label} for label in sorted(labels)],
-        listed_classes.path if listed_classes else root,
-    )
-
+    class_list = read_class_list(root)
+    if class_list is None:
+        classes = class_map_of_entries(({"name": label} for label in sorted(labels)), root)
+    else:
+        require_no_ids(class_list)
+        classes = class_map_of_entries(class_list.classes.to_dict(), class_list.path)
     return Dataset(
         root,
         "labelme",

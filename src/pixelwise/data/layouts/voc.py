@@ -10,10 +10,10 @@ These lie in the directory, in `VOC2012/` or in `VOCdevkit/VOC2012/`. Class mask
 255 = void, which borders objects and has no label. Object masks hold ids from 1; 0 and 255 are no object. Both may be
 RGB instead, in VOC's colours or those of the class list. An image without an object mask has no instance map.
 
-Images that no list names are not read; without lists all images are read, split by the hash of their names. Where
-`train.txt` or `val.txt` is missing, it consists of the images in `trainval.txt` (or CVAT's `default.txt`) that no other
-list names. A test set without masks is no split. An object over several classes has the class of most of its pixels,
-with a remark.
+Images that no list names are not read; without lists all images are read, split by the hash of their names. Where one
+of `train.txt` and `val.txt` is missing, that split consists of the images in `trainval.txt` (or CVAT's `default.txt`)
+that no other list names; where both are missing, both are drawn from these. A test set without masks is no split. An
+object over several classes has the class of most of its pixels, with a remark.
 """
 
 from __future__ import annotations
