@@ -20,8 +20,8 @@ from lab.faults.process import MODULES, Process
 from lab.faults.report import Cell, write_report
 from lab.faults.rules import Snapshot, intact, same, snapshot, told, whole
 
-LARGE_PIXELS = 2**19
-"""From so many on an image is a scan here: a smaller one takes seconds."""
+LARGE_PIXELS = 2**17
+"""From so many on, an image is a scan in this suite: a larger one takes minutes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

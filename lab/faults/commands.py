@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import time
@@ -18,8 +19,10 @@ INPUTS, DISK = "inputs", "disk"
 EARLIER = {"disk/notes.txt": b"mine\n", "disk/.draft.png": b"mine too\n", "disk/masks/earlier.png": b"of yesterday\n"}
 """What lies there before, and has to stay."""
 TRAIN = ("train", f"{INPUTS}/data", "--out", f"{DISK}/run", "--model", "segnet", "--width", "0.06", "--epochs", "8")
-ENLARGED = 12
-"""How often a pixel of a scene stands in a scan, down and right."""
+ENLARGED = 6
+"""How often a pixel of a scene is repeated in a scan, down and right."""
+TILE, OVERLAP = 256, 64
+"""Of the model that predicts, in pixels: a scan has several tiles."""
 PHOTOS = 8
 
 
@@ -71,6 +74,8 @@ def prepare(folder: Path, names: set[str]) -> None:
     write_scenes(base / INPUTS / "data", 0, sizes, size=(64, 96))
     if names != {"convert"}:
         _require(Process(TRAIN, base).wait())
+    if {"predict", "predict a scan"} & names:
+        _require(Process(("export", _use_small_tiles(base), "--out", "m.onnx"), base).wait())
     for command in COMMANDS:
         if command.name not in names:
             continue
@@ -87,12 +92,21 @@ def prepare(folder: Path, names: set[str]) -> None:
             shutil.copytree(base / DISK / "run", place / INPUTS / "run")
             shutil.copy(base / DISK / "run" / "model.onnx", place / DISK / "model.onnx")  # of an earlier export
         else:
-            shutil.copy(base / DISK / "run" / "model.onnx", place / INPUTS / "m.onnx")
+            shutil.copy(base / "m.onnx", place / INPUTS / "m.onnx")
             write_scenes(place / INPUTS / "scenes", 2, {"test": PHOTOS}, size=(64, 96))
             (place / INPUTS / "scenes" / "test" / "images").rename(place / INPUTS / "photos")
             _write_scan(place / INPUTS)
         if command.name == "train --resume":
             _stop_midway(place)
+
+
+def _use_small_tiles(base: Path) -> str:
+    """Return the name of a copy, in `base`, of the trained run whose model predicts in tiles of `TILE` pixels."""
+    copy = shutil.copytree(base / DISK / "run", base / "small tiles")
+    config = copy / "config.yaml"
+    text = re.sub(r"(?m)^  tile: .*$", f"  tile: {TILE}", config.read_text(encoding="utf-8"))
+    config.write_text(re.sub(r"(?m)^  overlap: .*$", f"  overlap: {OVERLAP}", text), encoding="utf-8")
+    return copy.name
 
 
 def _write_scan(inputs: Path) -> None:
