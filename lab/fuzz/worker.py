@@ -81,6 +81,14 @@ def _reset_peak() -> None:
         file.write("5")
 
 
+def _limit_address_space(more: int) -> None:
+    """Let this process ask for so many more bytes of address space than it has. What earlier inputs left, such as the
+    stacks of threads, does not count."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = _status("VmSize:") * 1024 + more
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
 def _prepare(torch: bool) -> None:
     """Import what the inputs need, so that the first of them does not pay for it."""
     import_silently("onnxruntime")
@@ -111,8 +119,6 @@ def main() -> None:
         importlib.import_module(given.plant)
     _prepare(given.torch)
     most = int(given.memory)
-    limit = _status("VmSize:") * 1024 + int(HEADROOM * most * MIB)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     replies.write("\n")  # ready
     replies.flush()
     for line in sys.stdin:
@@ -120,6 +126,7 @@ def main() -> None:
         mutated = make(kind, int(given.seed), int(index), made)
         folder = scratch / f"{kind}-{index}"
         _reply(replies, {"notes": mutated.notes})
+        _limit_address_space(int(HEADROOM * most * MIB))
         started = time.perf_counter()
         outcome = run_input(mutated, folder, made, most)
         shutil.rmtree(folder, ignore_errors=True)
