@@ -23,6 +23,9 @@ LOOK_SECONDS = 0.2
 """Between two looks at whether an input is overdue."""
 RESIDENT_MIB = 900
 """A worker that keeps more than this when it is idle is started anew."""
+LONGEST_LOOK = 0.5
+"""Seconds between two looks at a worker that count as idle at most. More means that the supervisor itself waited for
+its turn on a busy machine."""
 Task = tuple[str, int]
 
 
@@ -107,7 +110,7 @@ class Worker:
             return None
         now = time.monotonic()
         if not self._wants_processor():
-            self._idle += now - self._looked
+            self._idle += min(now - self._looked, LONGEST_LOOK)
         self._looked = now
         busy = self._cpu_seconds() - self._cpu_before
         if busy + self._idle < self._limits.seconds:
