@@ -31,7 +31,9 @@ def data(tmp_path: Path) -> Path:
 def test_the_report_says_what_is_in_it(cli: Cli, data: Path) -> None:
     result = cli("check", data)
     assert result.code == 0
-    assert "images    2 (train 1, val 1)" in result.out
+    assert "images    2 (train 1, val 1)\n" in result.out
+    files = "files     images in train/images/ (1), val/images/ (1); labels in train/masks/ (1), val/masks/ (1)\n"
+    assert files in result.out
     assert "4x6: 2 (height x width)" in result.out
     assert "100.0% of the pixels" in result.out
     rows = [[cell.strip() for cell in line.split("│")] for line in result.out.splitlines() if "%" in line]
@@ -46,6 +48,21 @@ def test_problems_are_named_and_end_with_exit_code_1(cli: Cli, data: Path) -> No
     assert result.code == 1
     assert "train/images/a.png  [missing_mask]\n    found no mask; expected" in result.out
     assert "1 problem (missing_mask 1). Correct them, or leave 1 image out with train --skip-bad." in result.out
+
+
+def test_a_problem_that_many_files_have_is_told_once(cli: Cli, data: Path) -> None:
+    for name in "bcde":
+        (data / "train" / "images" / f"{name}.png").write_bytes(bytes([ord(name)]))
+    result = cli("check", data)
+    names = "".join(f"{Path('train/images', name + '.png')}  [unreadable]\n" for name in "bcd")
+    assert f"{names}and 1 more file  [unreadable]\n    found a file that is no image" in result.out
+    assert result.out.count("found a file that is no image") == 1
+
+
+def test_skip_bad_is_not_offered_where_it_leaves_nothing(cli: Cli, data: Path) -> None:
+    for split in ("train", "val"):
+        (data / split / "images" / "a.png").write_bytes(b"")
+    assert cli("check", data).out.endswith("2 problems (unreadable 2). Correct them.\n")
 
 
 def test_a_mask_without_an_image_is_nothing_to_leave_out(cli: Cli, data: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,6 +16,7 @@ from pixelwise.core.text import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rich.table import Table
 
@@ -25,6 +26,9 @@ BAR_WIDTH = 30
 """Characters of the longest bar in the table of classes."""
 SPARSE_BAR_WIDTH = 16
 """The same in the table for sparse labels, which has two more columns."""
+FOLDERS_SHOWN = 3
+FILES_SHOWN = 3
+"""Files named for one problem that many have alike."""
 
 
 def check(
@@ -62,6 +66,7 @@ def _print_report(result: CheckResult) -> None:
     splits = ", ".join(f"{split} {count:,}" for split, count in result.splits.items())
     say(f"{result.root} (layout: {result.format})")
     say(f"images    {result.images:,} ({splits})")
+    say(f"files     {_files(result)}")
     say(f"sizes     {_sizes(result)} (height x width)")
     for line in _depths(result):
         say(line)
@@ -71,12 +76,23 @@ def _print_report(result: CheckResult) -> None:
         say(line)
     for remark in result.remarks:
         say(use_flags(remark))
+    for (kind, message), files in _group_problems(result).items():
+        for file in files[:FILES_SHOWN]:
+            say(f"{file}  [{kind}]")
+        if more := len(files) - FILES_SHOWN if len(files) > FILES_SHOWN else 0:
+            say(f"and {quantity(more, 'more file')}  [{kind}]")
+        say(f"    {use_flags(message)}")
+    say(_summary(result))
+
+
+def _group_problems(result: CheckResult) -> dict[tuple[str, str], list[Path]]:
+    """Return the files of each kind of problem with the same message, relative to the root where they lie in it."""
+    groups: defaultdict[tuple[str, str], list[Path]] = defaultdict(list)
     for problem in result.problems:
         inside = problem.file != result.root and problem.file.is_relative_to(result.root)
         file = problem.file.relative_to(result.root) if inside else problem.file
-        say(f"{file}  [{problem.kind}]")
-        say(f"    {use_flags(problem.message)}")
-    say(_summary(result))
+        groups[problem.kind, problem.message].append(file)
+    return groups
 
 
 def _labelled(result: CheckResult) -> str:
@@ -87,6 +103,16 @@ def _labelled(result: CheckResult) -> str:
     labels = result.labels
     images = f"{labels.images:,} of {quantity(labels.images + labels.blank_images, 'image')}"
     return f"{format_share(labels.share)} of the pixels to train on, in {images}"
+
+
+def _files(result: CheckResult) -> str:
+    """Return the folders that images and labels were read from, and how many of each."""
+    texts = []
+    for kind, folders in result.folders.items():
+        shown = [f"{folder} ({count:,})" for folder, count in list(folders.items())[:FOLDERS_SHOWN]]
+        more = len(folders) - len(shown)
+        texts += [f"{kind} in {', '.join(shown)}" + (f" and {more:,} more" if more else "")] if shown else []
+    return "; ".join(texts)
 
 
 def _sizes(result: CheckResult) -> str:
@@ -182,7 +208,7 @@ def _summary(result: CheckResult) -> str:
     counts = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common())
     if not result.harmful:
         return f"{total} ({counts}), none that spoils training."
-    if not result.unusable:
+    if not result.unusable or len(result.unusable) == result.images:
         return f"{total} ({counts}). Correct them."
     images = quantity(len(result.unusable), "image")
     return f"{total} ({counts}). Correct them, or leave {images} out with train --skip-bad."

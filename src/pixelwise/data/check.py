@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -27,14 +28,16 @@ from pixelwise.data.dataset_problems import (
     stray_mask_problem,
 )
 from pixelwise.data.exif_orientation import report_ambiguous_orientation
+from pixelwise.data.flat_images import report_masks_as_images
 from pixelwise.data.inverted_masks import MaskLooks, find_inverted_masks
 from pixelwise.data.item_check import HARMLESS, ItemCheck, check_item
 from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.masks.missing_objects import ObjectCounts, find_missing_objects
-from pixelwise.data.problem import Problem
+from pixelwise.data.problem import Problem, display_path
 from pixelwise.data.sparse_labels import ClassLabels, LabelCounts, describe_labels, describe_unlabelled
 from pixelwise.raster.image import pixels_in
 from pixelwise.raster.limits import PixelBudget
+from pixelwise.raster.stack import split_page
 
 Int64 = npt.NDArray[np.int64]
 
@@ -107,6 +110,9 @@ class CheckResult:
         Images that are meant to have no label (see `LabelCounts.expects_unlabelled`).
     is_sparse
         Whether most pixels of the training images, unlabelled images included, have no label.
+    folders
+        Where the files lie: under "images" and "labels" the number of items of each folder, or annotation file of
+        several images, by its path relative to `root`.
     """
 
     root: Path
@@ -131,6 +137,7 @@ class CheckResult:
     labels: LabelCounts = field(default_factory=lambda: LabelCounts(0))
     unlabelled: set[Path] = field(default_factory=set)
     is_sparse: bool = False
+    folders: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def images(self) -> int:
@@ -183,6 +190,7 @@ class CheckResult:
         return {
             "format": self.format,
             "images": self.images,
+            "folders": self.folders,
             "classes": list(self.classes.names),
             "splits": self.splits,
             "sizes": [{"height": h, "width": w, "images": n} for (h, w), n in self.sizes.items()],
@@ -238,6 +246,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     object_counts: list[ObjectCounts] = []
     blank: list[tuple[ItemCheck, list[Problem]]] = []
     mask_looks: list[MaskLooks] = []
+    images_are_masks: list[bool] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         item_checks = pool.map(partial(_check_within_budget, dataset, PixelBudget()), [item for _, item in items])
         for done, ((split, item), item_check) in enumerate(zip(items, item_checks, strict=True), start=1):
@@ -255,11 +264,14 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
             _add_counts(result, item_check, split, is_usable=not harmful_kinds)
             if item_check.mask_looks is not None:
                 mask_looks.append(item_check.mask_looks)
+            if item_check.image_is_mask is not None:
+                images_are_masks.append(item_check.image_is_mask)
             if item_check.object_counts is not None:
                 object_counts.append(item_check.object_counts)
             if on_progress is not None:
                 on_progress(done, len(items))
     _judge_unlabelled(result, dataset, blank)
+    result.problems += report_masks_as_images(dataset.root, images_are_masks)
     for incomplete, problem in find_missing_objects(dataset.root, dataset.classes, object_counts):
         result.problems.append(problem)
         if incomplete is not None:
@@ -354,7 +366,24 @@ def _empty_result(dataset: Dataset) -> CheckResult:
         unusable=set(),
         remarks=[],
         mask_encoding=dataset.mask_encoding,
+        folders=_count_folders(dataset),
     )
+
+
+def _count_folders(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """Return where the files of a data set lie (see `CheckResult`)."""
+    folders: dict[str, Counter[str]] = {"images": Counter(), "labels": Counter()}
+    for item in (item for items in dataset.splits.values() for item in items):
+        folders["images"][_folder_of(dataset.root, item.image)] += 1
+        if item.mask is not None:
+            place = display_path(dataset.root, item.mask) if item.entry else _folder_of(dataset.root, item.mask)
+            folders["labels"][place] += 1
+    return {kind: dict(counts) for kind, counts in folders.items()}
+
+
+def _folder_of(root: Path, path: Path) -> str:
+    """Return the folder of a file, or of the file that a page is part of, as text with a slash at its end."""
+    return f"{display_path(root, split_page(path)[0].parent)}/"
 
 
 def _add_labels(result: CheckResult, item_check: ItemCheck, split: str) -> None:

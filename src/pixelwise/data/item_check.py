@@ -15,6 +15,7 @@ from pixelwise.core.errors import ImageError, MaskError, PixelwiseError
 from pixelwise.core.lookup import count_values, rows_of
 from pixelwise.data.annotation_values import SizeMismatchError
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of, require_sizes, source_of
+from pixelwise.data.flat_images import index_colors, is_mask
 from pixelwise.data.inverted_masks import Looks, MaskLooks, describe_looks, describe_mask, sample_places
 from pixelwise.data.layouts import FALLBACK
 from pixelwise.data.masks.missing_objects import ObjectCounts, count_objects
@@ -27,6 +28,7 @@ from pixelwise.raster.stack import STACK_ENDINGS, split_page
 from pixelwise.raster.tiff import read_page
 
 Values = npt.NDArray[Any]
+UInt8 = npt.NDArray[np.uint8]
 KINDS = {
     "unreadable": "an image or mask that is damaged, truncated or of an unsupported type",
     "size_mismatch": "a mask of another size than its image",
@@ -73,7 +75,7 @@ class ItemCheck:
     class_objects: int64 (num_classes,), labelled pixels and objects of each class; zeros where the labels cannot be
     read. object_areas: int64 (objects,), in pixels. depth: `None` for an image of 8 bits. object_counts: `None` unless
     the data set has files of object ids and the mask can be read. mask_looks: `None` unless the mask has two classes
-    and can be read.
+    and can be read. image_is_mask: whether the image is a mask (see `flat_images`); `None` where this cannot be told.
     """
 
     item: Item
@@ -86,13 +88,26 @@ class ItemCheck:
     depth: Depth | None = None
     object_counts: ObjectCounts | None = None
     mask_looks: MaskLooks | None = None
+    image_is_mask: bool | None = None
+
+
+@dataclass(frozen=True)
+class _ImageFacts:
+    """What is known of an image once it is no longer in memory. colors: see `flat_images.index_colors`."""
+
+    size: tuple[int, int]
+    digest: bytes
+    depth: Depth | None
+    looks: Looks | None
+    colors: UInt8 | None
 
 
 def check_item(dataset: Dataset, item: Item) -> ItemCheck:
     """Return what an item's files hold and what is wrong with them. A bad file is reported, not raised."""
     problems: list[Problem] = []
     # This call returns before the labels are read, so that image and labels are not in memory together.
-    size, digest, depth, looks = _read_image_facts(dataset, item, problems)
+    facts = _read_image_facts(dataset, item, problems)
+    size = None if facts is None else facts.size
     labels = _read_labels(dataset, item, size, problems) if item.mask is not None else None
     if item.mask is None and os.path.exists(split_page(item.image)[0]):
         problems.append(_missing_mask_problem(dataset, item))
@@ -100,10 +115,13 @@ def check_item(dataset: Dataset, item: Item) -> ItemCheck:
     areas = np.zeros(0, np.int64)
     object_counts: ObjectCounts | None = None
     mask_looks: MaskLooks | None = None
+    image_is_mask: bool | None = None
     if labels is not None:
         label_map, instance_map = labels.label_map, labels.instance_map
-        if looks is not None and label_map.shape == size:
-            mask_looks = describe_mask(mask_of(item), looks, label_map)
+        if facts is not None and label_map.shape == size:
+            image_is_mask = facts.colors is not None and is_mask(facts.colors, label_map)
+            if facts.looks is not None:
+                mask_looks = describe_mask(mask_of(item), facts.looks, label_map)
         class_pixels += count_values(label_map)[: len(class_pixels)]
         if not class_pixels.any():
             remedy = "Label the image or leave it out (`train(skip_bad=True)`)."
@@ -115,10 +133,12 @@ def check_item(dataset: Dataset, item: Item) -> ItemCheck:
             areas = objects.areas()
         if dataset.id_files and (instance_map is None or instance_map.shape == label_map.shape):
             object_counts = count_objects(item, labels, class_pixels, class_objects)
+    depth = None if facts is None else facts.depth
     if depth is not None and (narrow := _describe_narrow_range(depth, dataset)):
         problems.append(Problem(item.image, "narrow_range", narrow))
     counts = (class_pixels, class_objects, areas)
-    return ItemCheck(item, size, digest, *counts, tuple(problems), depth, object_counts, mask_looks)
+    digest = None if facts is None else facts.digest
+    return ItemCheck(item, size, digest, *counts, tuple(problems), depth, object_counts, mask_looks, image_is_mask)
 
 
 def _missing_mask_problem(dataset: Dataset, item: Item) -> Problem:
@@ -129,16 +149,14 @@ def _missing_mask_problem(dataset: Dataset, item: Item) -> Problem:
     return Problem(item.image, "missing_mask", message)
 
 
-def _read_image_facts(
-    dataset: Dataset, item: Item, problems: list[Problem]
-) -> tuple[tuple[int, int] | None, bytes | None, Depth | None, Looks | None]:
-    """Return the size, digest, depth and looks of an item's image; `None` for each where it cannot be read."""
+def _read_image_facts(dataset: Dataset, item: Item, problems: list[Problem]) -> _ImageFacts | None:
+    """Return what is to be known of an item's image; `None` where it cannot be read."""
     image = _read_image(dataset, item, problems)
     if image is None:
-        return None, None, None, None
+        return None
     height, width = image.shape[:2]
     depth = None if image.dtype == np.uint8 else depth_of(image)
-    return (height, width), _digest(image), depth, _describe_looks(dataset, image)
+    return _ImageFacts((height, width), _digest(image), depth, _describe_looks(dataset, image), index_colors(image))
 
 
 def _describe_looks(dataset: Dataset, image: Values) -> Looks | None:
