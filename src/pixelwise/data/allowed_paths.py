@@ -37,7 +37,7 @@ def require_inside(dataset: Dataset, images_root: Path | None = None) -> None:
         raise _outside_error(dataset.root, outside)
     if second_home is not None and not is_second_used:
         found = f"{images_root}, under which no file of {dataset.root} lies"
-        expected = "a folder outside the data set that its annotations or links name"
+        expected = "a folder that its annotations or links name, or the images of masks that lie in the data set alone"
         raise OptionError("images_root", found, expected, "Leave it out, or correct it.")
 
 

@@ -36,7 +36,7 @@ OTHER_ROLES = {
         *("label_images", "label_images_semantic", "mask_images", "masks_machine", "label-img", "segs", "lab"),
         *("segmentationclasspng", "segmentationclasscontext"),
     ),
-    "instances": ("instance_maps",),
+    "instances": ("instance_maps", "segmentationobject"),
 }
 """Names that count where no folder has one of the names above."""
 
@@ -71,12 +71,19 @@ class FileGroup:
     within: tuple[str, ...] = ()
 
 
-def find_file_groups(root: Path) -> tuple[list[FileGroup], list[Problem]]:
+def holds_images(folder: Path) -> bool:
+    """Return whether the name of a folder says that images lie in it."""
+    name = _parse_name(folder.name)
+    return name is not None and name[1] == "images"
+
+
+def find_file_groups(root: Path, images_root: Path | None = None) -> tuple[list[FileGroup], list[Problem]]:
     """Return what the folders in `root` hold, and remarks on folders that were passed over.
 
     Understood are `train/images`, `images/train`, `train` and `train_masks`, and one folder of masks for several
     splits. Folders within them pair by their names: `images/a` with `masks/a`. They are searched in `root` and in its
-    folders, and at any depth where no masks lie there. Raises `DataError` where two folders could hold the same.
+    folders, and at any depth where no masks lie there. Where `root` has no images of its masks, those in `images_root`
+    are taken. Raises `DataError` where two folders could hold the same.
     """
     passed_over: list[Problem] = []
     groups = _groups_near_root(root, passed_over)
@@ -85,7 +92,19 @@ def find_file_groups(root: Path) -> tuple[list[FileGroup], list[Problem]]:
     left_out: list[tuple[Path, int]] = []
     deeper = _groups_at_any_depth(root, left_out)
     remarks = [*_read_as_one(root, deeper), *_without_masks(root, left_out)]
-    return (deeper, remarks) if deeper else (groups, passed_over)
+    if deeper:
+        return deeper, remarks
+    if images_root is not None and images_root.is_dir():
+        return [_masks_alone(root, images_root)], passed_over
+    return groups, passed_over
+
+
+def _masks_alone(root: Path, images_root: Path) -> FileGroup:
+    """Return the masks in `root`, or in its folder of masks, with the images in `images_root`."""
+    folders = {role: folder for folder, split, role in _known_folders(root) if split is None}
+    instances = image_files(folders["instances"]) if "instances" in folders else []
+    masks = [] if instances and "masks" not in folders else image_files(folders.get("masks", root))
+    return FileGroup(None, images_root, image_files(images_root), masks, instances)
 
 
 def common_folder(root: Path, groups: list[FileGroup]) -> Path:

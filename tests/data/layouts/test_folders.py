@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -435,3 +436,15 @@ def test_a_list_of_classes_that_is_not_read_is_named(save, tmp_path: Path) -> No
     (tmp_path / "classes.txt").write_text("a\nb\nc\n")
     (problem,) = open_dataset(tmp_path).problems
     assert "It was not compared: classes.txt counts" in problem.message
+
+
+def test_images_of_masks_that_lie_elsewhere(save, tmp_path: Path) -> None:
+    for name in "abc":
+        save(f"photos/{name}.jpg")
+        save(f"labels/{name}.png", np.eye(4))
+    for root in (tmp_path / "labels", tmp_path / "with_folder"):
+        if not root.exists():
+            shutil.copytree(tmp_path / "labels", root / "masks")
+        data = open_dataset(root, images_root=tmp_path / "photos")
+        assert sorted(item.image.name for _, item in data.items()) == ["a.jpg", "b.jpg", "c.jpg"]
+        assert all(item.mask is not None and item.mask.is_relative_to(root) for _, item in data.items())

@@ -350,3 +350,67 @@ def test_an_image_that_a_list_names_and_that_is_not_there(root: Path) -> None:
     write_list(root, "val", "2011_000001", "gone.png")
     problems = [problem for problem in check(open_voc(root)).problems if problem.kind == "missing_image"]
     assert [problem.file.name for problem in problems] == ["2011_000001.jpg", "gone.png"]
+
+
+def _write_cvat_masks(root: Path) -> None:
+    """Write what CVAT exports as "Segmentation mask 1.1" without images."""
+    colors = np.array([[0, 0, 0], [61, 61, 245]], np.uint8)
+    for number, name in enumerate("abcd"):
+        label_map = np.random.default_rng(number).integers(0, 2, (8, 10)).astype(np.uint8)
+        for folder, table in (("SegmentationClass", colors), ("SegmentationObject", PALETTE)):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(table[label_map]).save(root / folder / f"{name}.png")
+    write_list(root, "default", *"abcd")
+    lines = ["# label:color_rgb:parts:actions", "background:0,0,0::", "road:61,61,245::"]
+    (root / "labelmap.txt").write_text("\n".join(lines))
+
+
+def _write_photos(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for number, name in enumerate("abcd"):
+        pixels = np.random.default_rng(10 + number).integers(0, 256, (8, 10, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.jpg")
+
+
+@pytest.mark.parametrize("folder", ["JPEGImages", "images", "photos"])
+def test_photos_beside_the_masks_of_cvat(tmp_path: Path, folder: str) -> None:
+    _write_cvat_masks(tmp_path)
+    _write_photos(tmp_path / folder)
+    data = open_dataset(tmp_path)
+    assert data.format == "voc"
+    assert data.classes.names == ("background", "road")
+    assert {item.image.parent.name for _, item in data.items()} == {folder}
+    assert sum(map(len, data.splits.values())) == 4
+    assert all(data.read_labels(item).instance_map is not None for _, item in data.items())
+
+
+def test_photos_of_the_masks_of_cvat_elsewhere(tmp_path: Path) -> None:
+    _write_cvat_masks(tmp_path / "cvat")
+    _write_photos(tmp_path / "photos")
+    data = open_dataset(tmp_path / "cvat", images_root=tmp_path / "photos")
+    assert {item.image for _, item in data.items()} == {tmp_path / "photos" / f"{name}.jpg" for name in "abcd"}
+
+
+def test_masks_of_cvat_without_photos_are_no_data_set(tmp_path: Path) -> None:
+    _write_cvat_masks(tmp_path)
+    with pytest.raises(DataError, match="found masks in SegmentationClass/ and no images; expected the images") as error:
+        open_dataset(tmp_path)
+    assert f"Copy the images to {tmp_path / 'JPEGImages'}" in error.value.remedy
+
+
+def test_object_masks_are_never_taken_for_photos(tmp_path: Path) -> None:
+    _write_cvat_masks(tmp_path)
+    (tmp_path / "ImageSets").rename(tmp_path / "lists")
+    with pytest.raises(DataError, match="no images"):
+        open_dataset(tmp_path)
+    (tmp_path / "SegmentationClass").rename(tmp_path / "masks")
+    with pytest.raises(DataError):
+        open_dataset(tmp_path)
+
+
+def test_two_folders_of_photos_are_ambiguous(tmp_path: Path) -> None:
+    _write_cvat_masks(tmp_path)
+    _write_photos(tmp_path / "images")
+    _write_photos(tmp_path / "photos")
+    with pytest.raises(DataError, match="images in images/ and photos/"):
+        open_dataset(tmp_path)

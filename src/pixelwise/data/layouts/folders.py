@@ -48,7 +48,7 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
     """
     lists = read_split_lists(root)
     try:
-        groups, problems = find_file_groups(root)
+        groups, problems = find_file_groups(root, images_root)
     except DataError:
         if not names_pairs(root, lists):
             raise
@@ -208,7 +208,7 @@ def _require_different_masks(root: Path, items: Iterable[tuple[str | None, Item]
     images: dict[Path, Path] = {}
     for _, item in items:
         if item.mask is not None and (other := images.setdefault(item.mask, item.image)) != item.image:
-            names = " and ".join(str(image.relative_to(root)) for image in (other, item.image))
+            names = " and ".join(display_path(root, image) for image in (other, item.image))
             expected = "a mask for each image"
             remedy = "Arrange the masks in the same folders as the images, or give the images different names."
             raise DataError(item.mask, f"one mask for {names}", expected, remedy)

@@ -6,7 +6,8 @@ doi:10.1007/s11263-014-0733-5.
     JPEGImages/2007_000032.jpg     SegmentationClass/2007_000032.png     SegmentationObject/2007_000032.png
     ImageSets/Segmentation/train.txt   val.txt   trainval.txt   test.txt
 
-These lie in the directory, in `VOC2012/` or in `VOCdevkit/VOC2012/`. Class masks hold 0 = background, the classes, and
+These lie in the directory, in `VOC2012/` or in `VOCdevkit/VOC2012/`. The images may lie in another folder whose name
+says so, such as `images/`, or in `images_root`. Class masks hold 0 = background, the classes, and
 255 = void, which borders objects and has no label. Object masks hold ids from 1; 0 and 255 are no object. Both may be
 RGB instead, in VOC's colours or those of the class list. An image without an object mask has no instance map.
 
@@ -32,6 +33,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.core.files import write_text
 from pixelwise.data.class_list import write_classes
 from pixelwise.data.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
+from pixelwise.data.folder_roles import holds_images
 from pixelwise.data.layout import OTHER_LAYOUT, Layout
 from pixelwise.data.layouts.voc_classes import CLASSES, PALETTE, indices_of_colors, read_encoding
 from pixelwise.data.masks.encoding import MaskEncoding, read_instance_map
@@ -59,7 +61,7 @@ _IDS = MaskEncoding(CLASSES, {**{i: i for i in range(VOID)}, VOID: 0}, _COLORS_O
 
 
 def is_voc(root: Path) -> bool:
-    """Return whether VOC's images and class masks lie in `root` or below it, and its objects or lists beside them."""
+    """Return whether VOC's class masks lie in `root` or below it, and its objects or lists beside them."""
     return any((home / name).is_dir() for home in _homes(root) for name in (OBJECT_MASKS, LISTS))
 
 
@@ -76,8 +78,9 @@ def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
         found = " and ".join(f"{home.relative_to(root)}/" for home in homes)
         raise DataError(root, found, "the folders of one year of VOC", "Pass the directory of one of them.")
     (home,) = homes
-    items, strays = _items(home)
-    pairs, remarks = _assign_splits(home, items)
+    folder = _image_folder(home, images_root)
+    items, strays = _items(home, folder)
+    pairs, remarks = _assign_splits(home, folder, items)
     splits = group_by_split(pairs)
     if not any(item.mask for item in splits.get("test", ())):
         splits.pop("test", None)
@@ -155,7 +158,8 @@ def _read_objects(path: Path) -> Int32:
         return _IDS.read(path).astype(np.int32)
     except MaskError as error:
         expected = f"object ids 0..{MAX_OBJECTS}, {VOID} = void, or VOC's colours of these"
-        raise MaskError(path, error.found, expected, "Export the mask again as 8-bit PNG.") from error
+        remedy = f"Export the mask again as 8-bit PNG, or move {OBJECT_MASKS}/ elsewhere to read classes alone."
+        raise MaskError(path, error.found, expected, remedy) from error
 
 
 def _remarks(label_map: UInt8, instance_map: Int32) -> tuple[str, ...]:
@@ -182,13 +186,29 @@ def _ids_where(chosen: npt.NDArray[np.bool_]) -> list[str]:
 def _homes(root: Path) -> list[Path]:
     """Return the directories that hold VOC's folders: `root`, else those of `PLACES`."""
     below = [place for pattern in PLACES for place in sorted(root.glob(pattern))]
-    homes = [home for home in (root, *below) if (home / IMAGES).is_dir() and (home / CLASS_MASKS).is_dir()]
+    homes = [home for home in (root, *below) if (home / CLASS_MASKS).is_dir()]
     return homes[:1] if root in homes else homes
 
 
-def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
+def _image_folder(home: Path, images_root: Path | None) -> Path:
+    """Return the folder of the images: `JPEGImages`, else one whose name says so, else `images_root`. Raises
+    `DataError` where there is none, as in CVAT's export without images, or several."""
+    if (home / IMAGES).is_dir():
+        return home / IMAGES
+    folders = sorted(folder for folder in home.iterdir() if folder.is_dir() and holds_images(folder))
+    if not folders and images_root is not None:
+        return images_root
+    if len(folders) != 1:
+        names = " and ".join(f"{folder.name}/" for folder in folders)
+        found = f"masks in {CLASS_MASKS}/ and {f'images in {names}' if folders else 'no images'}"
+        remedy = f"Copy the images to {home / IMAGES}, or name their folder with `images_root`."
+        raise DataError(home, found, f"the images of these masks in {IMAGES}/", remedy)
+    return folders[0]
+
+
+def _items(home: Path, folder: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
     """Return the images by their names, with their masks, and the masks that belong to none."""
-    images = image_files(home / IMAGES)
+    images = image_files(folder)
     masks, objects = (image_files(f) if f.is_dir() else [] for f in (home / CLASS_MASKS, home / OBJECT_MASKS))
     by_image, objects_by_image = pair_masks(images, masks), pair_masks(images, objects)
     items = {
@@ -199,7 +219,9 @@ def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
     return items, tuple(mask for mask in (*masks, *objects) if mask not in used)
 
 
-def _assign_splits(home: Path, items: dict[str, Item]) -> tuple[list[tuple[str | None, Item]], list[Problem]]:
+def _assign_splits(
+    home: Path, folder: Path, items: dict[str, Item]
+) -> tuple[list[tuple[str | None, Item]], list[Problem]]:
     """Return the listed images, each once in a split, and remarks. A listed image that is not there becomes an item
     whose files are missing."""
 
@@ -208,18 +230,18 @@ def _assign_splits(home: Path, items: dict[str, Item]) -> tuple[list[tuple[str |
 
     lists = read_split_lists(home)
     lines = [line for split, texts in lists.items() for line in listed(split, texts)]
-    named, remarks = follow_lists(home, lines, lambda _: home / IMAGES)
+    named, remarks = follow_lists(home, lines, lambda _: folder)
     pairs: list[tuple[str | None, Item]] = [*named]
     whole = next((home / LISTS / name for name in WHOLE_LISTS if (home / LISTS / name).is_file()), None)
     if whole is not None and not {"train", "val"} <= lists.keys():
-        others, list_remarks = follow_lists(home, listed("", lines_of(whole)), lambda _: home / IMAGES)
+        others, list_remarks = follow_lists(home, listed("", lines_of(whole)), lambda _: folder)
         known = {item.name for _, item in pairs}
         pairs += [(_split(lists.keys()), item) for _, item in others if item.name not in known]
         remarks += list_remarks
     elif not lists:
         return [(None, item) for item in items.values()], []
     if not any(item.name in items for _, item in pairs):
-        raise DataError(home / LISTS, "lists that name no image here", f"names of files in {IMAGES}/", "Correct them.")
+        raise DataError(home / LISTS, "lists that name no image here", f"names of files in {folder.name}/", "Correct them.")
     masked = {item.image: item.mask is not None for item in items.values()}
     remarks += report_unlisted(home, masked, (item.image for _, item in pairs))
     return [(split, _with_ending(item)) for split, item in pairs], remarks
