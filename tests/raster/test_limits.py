@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -282,3 +283,18 @@ def test_large_images_wait_for_their_turn() -> None:
     assert len(peaks) == len(sizes)
     assert max(peaks) == 2 * most  # the one that is larger than the limit, alone
     assert sorted(peaks)[-2] <= most
+
+
+def test_no_more_is_reserved_than_a_file_holds(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.full((12, 16), 7, np.uint8)).save(path)
+    content = path.read_bytes()
+    start = content.index(b"IDAT") - 4
+    path.write_bytes(content[:start] + struct.pack(">I", 2**31 - 1) + content[start + 4 :])  # data of 2 GiB, it says
+    tracemalloc.start()
+    try:
+        assert (read_image(path) == 7).all()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**24

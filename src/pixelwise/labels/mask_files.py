@@ -14,6 +14,7 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import MaskError
 from pixelwise.core.files import write_atomically
 from pixelwise.labels.tiled_map import SIDE, TiledMap, write_map
+from pixelwise.raster.drivers import BoundedReader
 from pixelwise.raster.image import read_values
 
 ACTION, CHECKSUM, COUNTS = "pixelwise-action", "pixelwise-crc32", "pixelwise-pixels"
@@ -43,7 +44,7 @@ def write_mask(path: Path, values: TiledMap, number: int, classes: ClassMap | No
 def read_state(path: Path) -> MaskState | None:
     """Return the metadata of a file; `None` where there is no file, or another program wrote it."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with BoundedReader(path) as file, Image.open(file, formats=("PNG",)) as image:
             texts = getattr(image, "text", {})
             pairs = (pair.split(":") for pair in str(texts[COUNTS]).split())
             counts = {int(value): int(count) for value, count in pairs}

@@ -7,6 +7,7 @@ that a virtual raster in a `.tif` file names.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import threading
 import warnings
@@ -95,17 +96,31 @@ class _PillowLimit:
 PILLOW_LIMIT = _PillowLimit()
 
 
+class BoundedReader(io.BufferedReader):
+    """A file of which no more bytes are asked for than it has: `read` reserves memory for all of them, and the lengths
+    in a damaged file can be gigabytes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._bytes = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            return super().read()
+        return super().read(min(size, max(0, self._bytes - self.tell())))
+
+
 @contextlib.contextmanager
 def open_pillow(file: Path, path: Path | None = None) -> Iterator[Image.Image]:
     """Yield an image file as Pillow opens it, with its header read, even if it exceeds Pillow's default limit. Pillow's
     errors are raised unchanged. Raises `ImageError`, which names `path`, for content of another kind."""
     require_image(file, path)
-    with PILLOW_LIMIT.raised():
+    with PILLOW_LIMIT.raised(), contextlib.ExitStack() as stack:
+        stream = stack.enter_context(BoundedReader(file))
         with FILTERING, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=PILLOW_FORMATS)
-        with image:
-            yield image
+            image = stack.enter_context(Image.open(stream, formats=PILLOW_FORMATS))
+        yield image
 
 
 def open_gdal(source: Path) -> DatasetReader:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import shutil
 import unicodedata
 from dataclasses import replace
-import shutil
 from pathlib import Path
 
 import numpy as np

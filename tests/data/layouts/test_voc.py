@@ -393,7 +393,9 @@ def test_photos_of_the_masks_of_cvat_elsewhere(tmp_path: Path) -> None:
 
 def test_masks_of_cvat_without_photos_are_no_data_set(tmp_path: Path) -> None:
     _write_cvat_masks(tmp_path)
-    with pytest.raises(DataError, match="found masks in SegmentationClass/ and no images; expected the images") as error:
+    with pytest.raises(
+        DataError, match="found masks in SegmentationClass/ and no images; expected the images"
+    ) as error:
         open_dataset(tmp_path)
     assert f"Copy the images to {tmp_path / 'JPEGImages'}" in error.value.remedy
 

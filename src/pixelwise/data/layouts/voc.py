@@ -241,7 +241,9 @@ def _assign_splits(
     elif not lists:
         return [(None, item) for item in items.values()], []
     if not any(item.name in items for _, item in pairs):
-        raise DataError(home / LISTS, "lists that name no image here", f"names of files in {folder.name}/", "Correct them.")
+        raise DataError(
+            home / LISTS, "lists that name no image here", f"names of files in {folder.name}/", "Correct them."
+        )
     masked = {item.image: item.mask is not None for item in items.values()}
     remarks += report_unlisted(home, masked, (item.image for _, item in pairs))
     return [(split, _with_ending(item)) for split, item in pairs], remarks
