@@ -69,6 +69,17 @@ def test_without_a_terminal_each_validation_is_a_line(recipe: Recipe, monkeypatc
     assert re.fullmatch(r"epoch 123\.4  step 8/9  loss 0\.2500  val mIoU 0\.500  [\d.]+ images/s  3 s", line)
 
 
+def test_without_a_terminal_each_minute_is_a_line(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(terminal=False)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress_display, "LINE_SECONDS", 0.0)
+    with Display() as display:
+        display.start(recipe, 0, 6, SEMANTIC)
+        display.step(Progress(step=2, seconds=61.0), 0.25)
+    (line,) = screen.lines()
+    assert re.fullmatch(r"epoch [\d.]+  step 2/9  loss 0\.2500  val mIoU -  [\d.]+ images/s  61 s", line)
+
+
 @pytest.mark.parametrize("quiet", [False, True])
 def test_a_notebook_has_a_bar_of_its_own(recipe: Recipe, monkeypatch: pytest.MonkeyPatch, *, quiet: bool) -> None:
     bars: list[tuple[str, int, int, str]] = []

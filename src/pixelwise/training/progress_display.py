@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -20,12 +20,14 @@ from pixelwise.training.recipe import Recipe
 from pixelwise.training.schedule import count_crops, describe_crops
 
 REFRESH_SECONDS = 0.5
+LINE_SECONDS = 60.0
+"""Without a bar, a line follows the one before after so many seconds at the latest."""
 WIDE, MEDIUM = 110, 80
 """From how many characters a line on the bar shows everything, and from how many a bar."""
 
 
 class Display:
-    """A progress bar in a terminal or a notebook, elsewhere one line for each validation; and messages."""
+    """Messages, and a progress bar in a terminal or a notebook, elsewhere a line for each validation and minute."""
 
     def __init__(self, *, quiet: bool = False, wording: Callable[[str], str] = str) -> None:
         self.wording = wording
@@ -33,7 +35,7 @@ class Display:
         self._console = Console(file=sys.stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
         self._bar: Progress | None = None
         self._notebook_bar: NotebookBar | None = None
-        self._shown = self._window_start = 0.0
+        self._shown = self._line_shown = self._window_start = 0.0
         self._window_step = 0
 
     def message(self, text: str) -> None:
@@ -47,6 +49,7 @@ class Display:
         self._recipe, self._train_images = recipe, train_images
         self._score = "-"
         self._window_start, self._window_step = time.perf_counter(), done
+        self._line_shown = self._window_start
         if not self._console.quiet and is_notebook():
             self._notebook_bar = NotebookBar("train")
         elif self._console.is_terminal:
@@ -74,6 +77,9 @@ class Display:
                 rate=f"{self._rate(progress.step, now):.1f}",
             )
             self._shown = now
+        if self._bar is None and self._notebook_bar is None and now - self._line_shown > LINE_SECONDS:
+            epochs = count_crops(self._recipe, progress.step) / self._train_images
+            self._line({"epoch": epochs, "step": progress.step, "loss": loss, "seconds": progress.seconds})
 
     def row(self, progress: TrainingProgress) -> None:
         """Show a row of the history, if it was validated."""
@@ -82,13 +88,18 @@ class Display:
         if score is None:
             return
         self._score = f"{score:.3f}"
-        now = time.perf_counter()
         if self._bar is None:
-            self.message(
-                f"epoch {row['epoch']:.1f}  step {row['step']}/{self._recipe.steps}  loss {row['loss']:.4f}  "
-                f"val {self._name} {self._score}  {self._rate(progress.step, now):.1f} images/s  {row['seconds']:.0f} s"
-            )
-        self._window_start, self._window_step = now, progress.step
+            self._line(row)
+        self._window_start, self._window_step = time.perf_counter(), progress.step
+
+    def _line(self, row: Mapping[str, Any]) -> None:
+        """Show the columns of a row of the history in a line."""
+        now = time.perf_counter()
+        self.message(
+            f"epoch {row['epoch']:.1f}  step {row['step']}/{self._recipe.steps}  loss {row['loss']:.4f}  "
+            f"val {self._name} {self._score}  {self._rate(row['step'], now):.1f} images/s  {row['seconds']:.0f} s"
+        )
+        self._line_shown = now
 
     def _rate(self, step: int, now: float) -> float:
         """Return the images per second since the last validation."""

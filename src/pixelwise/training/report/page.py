@@ -83,6 +83,7 @@ def write_report(report: Report, path: Path) -> None:
         finalize=_escape_controls,
     )
     task = TASKS[report.task]
+    legend, untinted = _legend(report, task)
     measured = next((figure.label for figure in task.tables.figures if figure.key == task.measure), task.measure_name)
     environment.filters |= {"percent": percent, "share": share, "capitalize_first": capitalize}
     page = environment.get_template("template.html.jinja").render(
@@ -94,7 +95,8 @@ def write_report(report: Report, path: Path) -> None:
         score_chart=score_chart(report.history, f"val_{task.measure}", measured),
         balance=balance_rows(report.classes, report.class_pixels),
         examples=_examples(report, task),
-        legend=_legend(report, task),
+        legend=legend,
+        untinted=untinted,
         **_score_parts(report, task),
     )
     write_text(path, page)
@@ -184,14 +186,15 @@ def _examples(report: Report, task: Task) -> list[dict[str, Any]]:
     ]
 
 
-def _legend(report: Report, task: Task) -> list[tuple[str, str]]:
-    """Return names and colours of the tinted classes that occur in the examples, in the order of the classes; or the
-    legend of the task, if it has one."""
+def _legend(report: Report, task: Task) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return names and colours of the tinted classes that occur in the examples, in the order of the classes, and the
+    names of the others; or the legend of the task, if it has one."""
     if task.legend is not None:
-        return [(name, css(color)) for name, color in task.legend.items()]
+        return [(name, css(color)) for name, color in task.legend.items()], []
     examples = [*report.examples_worst, *report.examples_best]
     maps = (labels.label_map for example in examples for labels in (example.target, example.prediction))
     occurring = {int(value) for label_map in maps for value in np.unique(label_map)}
-    pairs = zip(report.classes.names, report.classes.colors, strict=True)
-    shown = [pair for index, pair in enumerate(pairs) if index in occurring and is_tinted(*pair)]
-    return [(name, css(color)) for name, color in shown]
+    pairs = list(zip(report.classes.names, report.classes.colors, strict=True))
+    shown = [pair for index, pair in enumerate(pairs) if index in occurring]
+    tinted = [(name, css(color)) for name, color in shown if is_tinted(name, color)]
+    return tinted, [name for name, color in shown if not is_tinted(name, color)]
