@@ -127,7 +127,8 @@ def test_the_command_line_measures_and_predicts(run: Path, data: Path, tmp_path:
     assert "TP / (TP + FN + FP) at 0.5" in answer("evaluate", run, data)
     answer("predict", run, data / "test" / "images", "--out", tmp_path, "--as", "instances,objects")
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {f"{index}{ending}" for index in range(4) for ending in ("_instances.png", "_objects.csv")}
+    tables = {f"{index}{ending}" for index in range(4) for ending in ("_instances.png", "_objects.csv")}
+    assert names == tables | {"objects_per_image.csv"}
 
 
 def test_data_without_objects(data: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,6 +68,7 @@ def predict(
     from pixelwise.inference.jobs import plan_jobs, require_files, require_new, unfinished_jobs
     from pixelwise.inference.loading import load
     from pixelwise.inference.mc_dropout import MonteCarloDropout
+    from pixelwise.inference.object_counts import write_object_counts
     from pixelwise.inference.scans import predict_scans
     from pixelwise.inference.thresholds import parse_thresholds
     from pixelwise.inference.writers.registry import parse_kinds
@@ -98,12 +99,15 @@ def predict(
         failures = predict_files(predictor, photos, on_image, sampling)
     with megapixel_bar("scan") as on_pixels:
         failures |= predict_scans(predictor, scans, on_pixels, resume=resume, on_remark=_print_note)
+    counts = write_object_counts(out) if "objects" in kinds and len(failures) < len(jobs) else None
     for error in failures.values():
         note(f"error: {describe_error(error, 'predict')}")
     if as_json:
-        print(json.dumps(_report(jobs, failures)))
+        print(json.dumps(_report(jobs, failures, counts)))
     else:
         say(_summary(len(unfinished), len(failures), out, len(jobs) - len(unfinished)))
+        if counts is not None:
+            say(f"objects of each image: {counts}")
     if failures:
         raise typer.Exit(1)
 
@@ -112,8 +116,9 @@ def _print_note(remark: str) -> None:
     note(f"note: {use_flags(remark)}")
 
 
-def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list[dict[str, str]]]:
+def _report(jobs: list[Job], failures: dict[Path, ImageError], counts: Path | None) -> dict[str, Any]:
     return {
+        **({} if counts is None else {"objects_per_image": str(counts)}),
         "predictions": [
             {"image": str(job.image), **{kind: str(path) for kind, path in job.outputs.items()}}
             for job in jobs
