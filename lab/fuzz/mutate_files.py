@@ -61,6 +61,8 @@ JUNK: tuple[tuple[str, Entry], ...] = (
     *(("archive.zip", b"PK\3\4"), ("notes.md", b"# x"), ("a.nii.gz", b"\x1f\x8b")),
 )
 LONG = "n" * 250
+MOST_COPIES, MOST_BYTES = 60, 2**28
+"""Copies of a file, and their bytes together: writing more takes the time that the command is given."""
 
 
 def changed_files(tree: Tree, rng: Random) -> str:
@@ -147,10 +149,10 @@ def _move_folder(tree: Tree, name: str, rng: Random) -> None:
 
 def _many(tree: Tree, name: str, rng: Random) -> None:
     path = PurePosixPath(name)
-    for i in range(60):
-        tree[str(path.with_name(f"{path.stem}{i}{path.suffix}"))] = (
-            photo_file(i) if path.suffix == ".png" else tree[name]
-        )
+    entry = tree[name]
+    size = len(entry) if isinstance(entry, bytes) else 0
+    for i in range(min(MOST_COPIES, MOST_BYTES // max(1, size))):
+        tree[str(path.with_name(f"{path.stem}{i}{path.suffix}"))] = photo_file(i) if path.suffix == ".png" else entry
 
 
 _CHANGES: tuple[Callable[[Tree, str, Random], None], ...] = (
