@@ -264,6 +264,32 @@ def test_objects_are_split_and_merged(project, perform):
     assert_array_equal(objects(project), parts)
 
 
+def test_a_split_follows_a_drawn_border_before_a_predicted_one(tmp_path):
+    class Shown:
+        def read(self, box_tlbr):
+            predicted = np.ones(SIZE, np.uint8)
+            predicted[:, 12] = 2
+            top, left, bottom, right = box_tlbr
+            return predicted[top:bottom, left:right], np.zeros((bottom - top, right - left), np.uint8)
+
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / "photos" / NAME)
+    with open_project(tmp_path / "photos", classes=["background", "cell", "border"]) as project:
+        corrector = Corrector(Dark(), Shown(), project.classes)
+        perform = partial(project.perform, image=NAME, resolve=corrector.resolve)
+        perform({"type": "polygon", "points": [[1, 1], [1, 19], [11, 19], [11, 1]], "class_index": 1})
+        perform({"type": "object_add", "point": [5.5, 5.5]})
+        split = {"type": "object_split", "points": [[5.5, 2.5], [5.5, 17.5]]}
+        perform(split)
+        assert set(objects(project)[5, 1:12]) == {1}
+        assert set(objects(project)[5, 13:19]) == {2}
+        perform({"type": "undo"})
+        perform({"type": "stroke", "points": [[0.0, 6.5], [12.0, 6.5]], "width": 1, "class_index": 2})
+        perform(split)
+        assert set(objects(project)[5, 1:6]) == {1}
+        assert set(objects(project)[5, 7:19]) == {2}
+
+
 def test_without_a_prediction_it_is_told(project):
     nothing = Corrector(Dark(), None, project.classes)
     for action in (

@@ -30,6 +30,8 @@ MOST_SIDE = 4096
 """A region is searched in a window of at most this side around its point, in pixels."""
 SUPERPIXEL_WINDOW = 256
 """Side of the window whose superpixels are computed, in pixels."""
+PREDICTED_BORDER = 0.7
+"""How certain a predicted border is, where a drawn one is 1."""
 BACKGROUND = "background"
 BORDER_NAMES = ("border", "boundary", "outline", "contour", "edge", "membrane")
 """Names of a class that marks the border between touching objects."""
@@ -171,7 +173,8 @@ class Corrector:
         return shift(box_tlbr, window[:2]), objects[top:bottom, left:right] == number, int(classes[number])
 
     def split_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """Split an object into parts, one around each point; the parts meet at the narrow waists between the points."""
+        """Split an object into parts, one around each point. They meet where the object is narrowest between the
+        points, or along a border that is drawn or predicted."""
         ids = {_object_at(labels, point) for point in action["points"]}
         if len(ids) > 1 or 0 in ids:
             found = "points in several objects" if len(ids) > 1 else "points outside of objects"
@@ -180,7 +183,8 @@ class Corrector:
         box_tlbr = _object_box(labels, object_id)
         parts = (labels.instance_map.read(box_tlbr) == object_id).astype(np.int32)
         top, left = box_tlbr[:2]
-        count = len(split_at_points(parts, 1, [(row - top, column - left) for row, column in action["points"]]))
+        points = [(row - top, column - left) for row, column in action["points"]]
+        count = len(split_at_points(parts, 1, points, self._border_in(labels, box_tlbr)))
         table = np.array([UNCHANGED["objects"], object_id, *_next_ids(labels, count - 1)], np.int32)
         yield RegionPart("objects", box_tlbr, table[parts])
 
@@ -218,6 +222,18 @@ class Corrector:
             if chosen.any():
                 values = np.where(chosen, value, UNCHANGED[kind]).astype(np.uint8)
                 yield RegionPart("labels" if kind == "labels" else "erased", part, values)
+
+    def _border_in(self, labels: ImageLabels, box_tlbr: Box) -> npt.NDArray[np.float32]:
+        """Return how certain a border lies at each pixel of a box, 0..1. A drawn border counts more than a predicted
+        one."""
+        labelled, border = labels.label_map.read(box_tlbr), border_class(self._classes)
+        certainty = np.zeros(labelled.shape, np.float32)
+        if border is None:
+            return certainty
+        if self._prediction is not None:
+            certainty[self._prediction.read(box_tlbr)[0] == border] = PREDICTED_BORDER
+        certainty[labelled == border] = 1.0
+        return certainty
 
     def _predicted_region(self, labels: ImageLabels, point: Point) -> tuple[Box, Mask]:
         window = _window(point, labels.size, MOST_SIDE)

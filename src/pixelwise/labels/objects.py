@@ -16,6 +16,7 @@ from scipy import ndimage
 from pixelwise.core.errors import OptionError, ShapeError
 from pixelwise.instances.objects import MAX_ID
 from pixelwise.labels.boxes import Box
+from pixelwise.labels.narrow_cut import divide_between
 from pixelwise.labels.strokes import Mask, Point, Stroke, stroke_mask
 from pixelwise.labels.watershed import seeded_watershed
 
@@ -251,8 +252,11 @@ def split_object(instance_map: Int32, object_id: int, points: Sequence[Point]) -
     return _number_parts(instance_map, object_id, (top, left), rank[pieces])
 
 
-def split_at_points(instance_map: Int32, object_id: int, points: Sequence[Point]) -> list[int]:
-    """Split an object into parts, one around each point, in place. The parts meet at the waists between the points.
+def split_at_points(
+    instance_map: Int32, object_id: int, points: Sequence[Point], border: Float | None = None
+) -> list[int]:
+    """Split an object into parts, one around each point, in place. The parts meet where the object is narrowest
+    between the points, or along a border; see `narrow_cut.divide_between`.
 
     Parameters
     ----------
@@ -262,6 +266,8 @@ def split_at_points(instance_map: Int32, object_id: int, points: Sequence[Point]
         The object.
     points
         Two or more (row, column) in pixels, each in another pixel of the object.
+    border
+        (height, width), 0..1: how certain a border between parts lies at each pixel. None by default.
 
     Returns
     -------
@@ -273,6 +279,8 @@ def split_at_points(instance_map: Int32, object_id: int, points: Sequence[Point]
     OptionError
         There is no such object, there are fewer than two points, a point is outside the object or in the pixel of
         another, or the ids would exceed 65,535.
+    ShapeError
+        The border is not of the instance map's shape.
 
     Examples
     --------
@@ -291,12 +299,12 @@ def split_at_points(instance_map: Int32, object_id: int, points: Sequence[Point]
     if any(instance_map[pixel] != object_id for pixel in pixels):
         remedy = "Click into each part of the object."
         raise OptionError("points", "a point outside the object", "points in the object", remedy)
-    seeds = np.zeros(inside.shape, np.int32)
-    for number, (row, column) in enumerate(pixels, start=1):
-        seeds[row - top, column - left] = number
-    depth = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
-    pieces = seeded_watershed(-depth, seeds, inside)
-    return _number_parts(instance_map, object_id, (top, left), _give_to_nearest(pieces, inside))
+    if border is not None and border.shape != instance_map.shape:
+        expected = f"{instance_map.shape}, as the instance map"
+        raise ShapeError("border", str(border.shape), expected, "Pass maps of one image.")
+    inner_border = None if border is None else border[top:bottom, left:right]
+    pieces = divide_between(inside, [(row - top, column - left) for row, column in pixels], inner_border)
+    return _number_parts(instance_map, object_id, (top, left), pieces)
 
 
 def object_box(instance_map: Int32, object_id: int) -> Box:
