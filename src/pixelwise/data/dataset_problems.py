@@ -136,7 +136,8 @@ def describe_splits(dataset: Dataset) -> list[str]:
     if drawn:
         parts = ", ".join(f"{split} {counts[split]:,}" for split in drawn)
         rule = "by the images' names" + (" and classes" if sum(counts[split] for split in drawn) < SMALL else "")
-        named = "The data name no val" if "test" in counts and "test" not in drawn else "The data name no splits"
+        only_val = "test" in counts and "test" not in drawn
+        named = "The data have no split val" if only_val else "The data name no splits"
         remedy = "To choose them yourself, use folders or lists called train, val and test."
         remarks.append(f"{named}, so they were drawn {rule}: {parts}. {remedy}")
     for split in ("val", "test"):

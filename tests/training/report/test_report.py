@@ -90,7 +90,7 @@ def report():
         examples_best=[_example("best-one", 1)],
         examples_worst=[_example("worst-one", 2), _example("worst-two", 3)],
         skipped=[("images/a.png", "found no mask; expected one")],
-        warnings=["'pole' is rare"],
+        warnings=["'pole' is rare", "measure with `train(folds=5)`"],
         facts={"model": "fpn", "encoder": "efficientnet_lite0", "minutes": "8.0", "machine": "2 cores"},
     )
 
@@ -114,7 +114,7 @@ def test_the_page_tells_what_it_was_given(page):
         "Class accuracy 80.0 %",
         "Boundary F1 70.0 %",
         "Training 8.0 min",
-        "&#39;pole&#39; is rare",
+        "&#39;pole&#39; is rare measure with train(folds=5)",
         "images/a.png found no mask; expected one",
         "pixelwise train street --minutes 8 --out &#39;runs/a b&#39;",
         "optimizer: name: adamw",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -12,7 +13,7 @@ from typing import Any
 import jinja2
 import numpy as np
 import yaml
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.files import write_text
@@ -85,7 +86,7 @@ def write_report(report: Report, path: Path) -> None:
     task = TASKS[report.task]
     legend, untinted = _legend(report, task)
     measured = next((figure.label for figure in task.tables.figures if figure.key == task.measure), task.measure_name)
-    environment.filters |= {"percent": percent, "share": share, "capitalize_first": capitalize}
+    environment.filters |= {"percent": percent, "share": share, "capitalize_first": capitalize, "mark_code": mark_code}
     page = environment.get_template("template.html.jinja").render(
         report=report,
         config=yaml.safe_dump(report.config, sort_keys=False, allow_unicode=True),
@@ -120,6 +121,12 @@ def share(value: float | None) -> str:
 def capitalize(text: str) -> str:
     """Return a text with a capital letter at its start."""
     return text[:1].upper() + text[1:]
+
+
+def mark_code(text: str) -> Markup:
+    """Return a text for the page in which what stands in backticks is set as code."""
+    escaped = str(escape(escape_controls(text, lines=True)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))
 
 
 def _escape_controls(value: object) -> object:
