@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.data import open_dataset, written_layouts
+from pixelwise.render import object_overlay
 from pixelwise.studio import export as exports
 
 
@@ -55,11 +56,24 @@ def test_overlays_show_the_labels(labelled: Any, studio: Any) -> None:
     assert (abs(shown - picture).sum(axis=2) > 0)[15:35, 15:55].mean() > 0.9
 
 
+def test_overlays_outline_objects(labelled: Any, studio: Any) -> None:
+    action = {"client": "c", "image": 1, "type": "object_add", "point": [20, 20]}
+    assert labelled.post("/api/actions", json=action).status_code == 200
+    export(labelled, "overlays")
+    shown = np.asarray(Image.open(studio.project.folder.exports / "overlays" / "p1.png"))
+    picture = np.asarray(Image.open(studio.project.images[1].path))
+    instance_map = np.zeros(picture.shape[:2], np.int32)
+    instance_map[10:40, 10:60] = 1
+    assert (shown == object_overlay(picture, instance_map, numbered=True)).all()
+
+
 def test_the_live_model_is_written_by_another_process(
     labelled: Any, studio: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stand-in for it; `tests/cli/test_label.py` writes a file."""
-    assert labelled.get("/api/project").json()["exports"] == {"model": False, "report": False, "live": True}
+    assert labelled.get("/api/project").json()["exports"] == {
+        "model": False, "report": False, "run": None, "live": True,
+    }  # fmt: skip
     program = (
         "import json, pathlib, sys; from pixelwise.data import open_dataset; arguments = json.loads(sys.argv[1]);"
         "open_dataset(arguments['data'], 'folders', arguments['bands'], arguments['images_root']);"

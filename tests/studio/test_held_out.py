@@ -14,6 +14,7 @@ from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.data.dataset import Item, Sample
 from pixelwise.instances.objects import Objects
 from pixelwise.studio import held_out as held_out_module
+from pixelwise.studio.comparison import OBJECT_MEASURE
 from pixelwise.studio.held_out import HeldOutLabels, compare_with_live
 from pixelwise.studio.training_data import freeze_data
 
@@ -134,7 +135,12 @@ def test_objects_are_compared_by_what_is_found(studio: Any, starts: dict[str, st
     prediction = _Prediction(_Info(project.classes, (1,)), label_map, net)
     result.on_scored(Item("p1", Path("p1.png")), sample, prediction)  # type: ignore[arg-type]
     comparison = compare_with_live(result, data, run, project.folder.studio, {"p1.png"})
-    assert (comparison.metric, comparison.split, comparison.unit, comparison.units) == ("AP", "test", "object", 1)
+    assert (comparison.metric, comparison.split, comparison.unit, comparison.units) == (
+        OBJECT_MEASURE,
+        "test",
+        "object",
+        1,
+    )
     assert comparison.live == 1
     assert comparison.net in (0, 0.5)  # one half has an IoU of 0.5 at the most
     assert comparison.better is None  # of one object nobody can tell

@@ -404,6 +404,19 @@ def test_the_model_learns_is_asked_and_accepted(studio: ServedStudio, visit: Cal
     window.until("() => store.get().project.images[7].labelled < 0.1")
 
 
+def test_objects_beside_each_other_differ_in_colour(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
+    """Ids 1, 9 and 17 in three bands, of which the first two touch and the third is far away."""
+    chosen = visit(f"{studio.address}/#6").page.evaluate(
+        "async () => { const { chooseObjectColors } = await import('/static/colors.js');"
+        " const ids = Uint16Array.from({ length: 100 * 10 }, (_, i) => (i < 200 ? 1 : i < 400 ? 9 : i < 700 ? 0 : 17));"
+        " const chosen = new Map([[1, 5]]); chooseObjectColors(ids, 10, chosen); return [...chosen]; }"
+    )
+    colors = dict(chosen)
+    assert colors[1] == 5
+    assert colors[9] != 5
+    assert colors[17] == 5  # where no object is near, the id decides
+
+
 def test_training_is_followed_and_exports_are_written(
     studio: ServedStudio, visit: Callable[..., Browsing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,8 +445,38 @@ def test_training_is_followed_and_exports_are_written(
     window.until("() => store.get().project.exports.model")
 
     page.get_by_role("button", name="Export").click()
+    model, live, report = (page.locator(".export-row").nth(row).inner_text() for row in range(3))
+    assert "the trained net run-1, the newest" in model
+    assert "mIoU: 50.0 % on test images" in model
+    assert "The live model was better (60.0 % against 40.0 %)" in model
+    assert "train for 10 min or more" in model
+    assert "the trained net run-1" in report
+    assert "single objects" not in live
     for row, name in ((0, "model.onnx"), (3, "overlays/p0.png"), (4, "coco")):
         line = page.locator(".export-row").nth(row)
         line.locator("> button").click()
         line.locator(".result").wait_for()
         assert (studio.studio.project.folder.exports / name).exists()
+
+
+def test_a_project_of_objects_trains_for_objects_until_a_person_chooses(
+    studio: ServedStudio, visit: Callable[..., Browsing]
+) -> None:
+    points = [[20, 20], [20, 60], [50, 60], [50, 20]]
+    project = studio.studio.project
+    project.perform({"type": "polygon", "points": points, "class_index": 1}, "p6.png")
+    window = visit(f"{studio.address}/#6")
+    find, minutes = (window.page.locator(".training").get_by_label(name) for name in ("Find", "Minutes"))
+    assert (find.count(), minutes.input_value()) == (0, "2")
+    window.press("o")
+    window.page.get_by_role("button", name="Add", exact=True).click()
+    window.click(30, 30)
+    find.wait_for()
+    assert (find.input_value(), minutes.input_value()) == ("instance", "5")
+    window.page.get_by_role("button", name="Export").click()
+    assert "areas, not single objects" in window.page.locator(".export-row").nth(1).inner_text()
+    window.press("Escape")
+    find.select_option("semantic")
+    window.page.reload()
+    find.wait_for()
+    assert find.input_value() == "semantic"

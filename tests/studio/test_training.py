@@ -75,7 +75,9 @@ def test_finished_run_is_measured_and_shown(client: Any, studio: Any, training: 
     wait(lambda: training.shown == ["run-1"])
     state = training.describe()
     assert (state["state"], state["share"], state["score"]) == ("done", 1.0, 0.5)
-    assert state["runs"] == [{"name": "run-1", "score": 0.5, "split": "test", "metric": "mIoU", "comparison": None}]
+    (run,) = state["runs"]
+    assert (run["name"], run["score"], run["metric"], run["minutes"]) == ("run-1", 0.5, "mIoU", 1)
+    assert (run["split"], run["images"], run["comparison"]) == ("test", None, None)
     (point,) = client.get("/api/curve").json()
     assert (point["score"], point["split"], point["run"]) == (0.5, "test", "run-1")
     command(client, command="start", minutes=1, from_last=True)
@@ -84,7 +86,10 @@ def test_finished_run_is_measured_and_shown(client: Any, studio: Any, training: 
     arguments = json.loads((runs / "run-2" / "arguments.json").read_text())
     assert arguments["start_from"] == str(runs / "run-1")
     assert len(client.get("/api/curve").json()) == 2
-    assert client.get("/api/project").json()["exports"] == {"model": True, "report": True, "live": True}
+    exports = {"model": True, "report": True, "run": "run-2", "live": True}
+    assert client.get("/api/project").json()["exports"] == exports
+    studio.live.use = "run-1"  # shown
+    assert client.get("/api/project").json()["exports"]["run"] == "run-1"
 
 
 def test_stopped_run_is_resumed_also_after_a_restart(client: Any, studio: Any, training: Any) -> None:
@@ -131,6 +136,34 @@ def test_the_better_model_is_shown(
     Comparison(net=0.5, live=0.5, low=low, high=high, units=9).save(runs / "run-1-comparison.json")
     studio._show_trained(runs / "run-1")
     assert studio.live.use == after
+
+
+def test_a_run_of_objects_has_the_measure_of_its_report_and_of_the_comparison(tmp_path: Path) -> None:
+    figures = {"split": "test", "ap": 0.57, "ap50": 0.8, "pq": 0.7, "dsb": {"0.5": 0.81, "0.6": 0.7}}
+    (tmp_path / "metrics.json").write_text(json.dumps({**figures, "images": 1, "objects": 51}))
+    assert training_module.read_score(tmp_path) == {
+        "score": 0.81, "metric": "TP / (TP + FN + FP)", "split": "test", "images": 1, "objects": 51,
+    }  # fmt: skip
+    Comparison(metric="AP", net=0.8, live=0.9).save(tmp_path / "of-an-earlier-version.json")
+    earlier = Comparison.load(tmp_path / "of-an-earlier-version.json")
+    assert earlier is not None
+    assert earlier.metric == "TP / (TP + FN + FP)"
+
+
+def test_remaining_time_is_that_of_the_steps_and_unknown_before_and_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(training_module.time, "monotonic", lambda: now)
+    state = training_module._State(training_module.RUNNING)
+    assert (state.remaining_seconds, state.share_of_steps) == (None, None)
+    state.hear({"step": 0, "steps": 50})
+    assert (state.remaining_seconds, state.share_of_steps) == (None, 0)
+    now = 120.0
+    state.hear({"step": 10})
+    assert (state.remaining_seconds, state.share_of_steps) == (40 * 2, 0.2)
+    now = 123.0
+    assert state.remaining_seconds == 77
+    state.hear({"step": 50, "phase": "measuring"})
+    assert (state.remaining_seconds, state.share_of_steps) == (None, None)
 
 
 def test_a_file_in_the_working_directory_is_no_library(tmp_path: Path) -> None:

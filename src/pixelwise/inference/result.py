@@ -305,7 +305,11 @@ class Result:
         pixelwise.core.errors.OptionError: ...
         """
         if self.instances is None:
-            remedy = "Leave it out, or train with `task='instance'`."
+            remedy = (
+                "This model predicts areas: a class for each pixel, not where one object ends and the next begins. It "
+                "can write mask, overlay, labelme and geojson. For objects, train on labelled objects with "
+                "`task='instance'`, or in the studio with single objects; the studio's live model has areas only."
+            )
             raise OptionError("as_", "objects of a semantic model", "an instance model", remedy)
         return self.instances
 

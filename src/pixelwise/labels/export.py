@@ -163,7 +163,7 @@ def _labelled_images(dataset: Dataset, seed: int) -> tuple[list[_LabelledImage],
             images.append(_LabelledImage(item, (height, width), by_box))
     remarks = []
     if has_objects:
-        remarks.append("The file knows classes, not single objects: `train` with the task instance learns those.")
+        remarks.append("The file predicts areas, not single objects. For objects, train with `task='instance'`.")
     return images, remarks
 
 

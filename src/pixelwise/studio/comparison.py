@@ -24,6 +24,8 @@ from pixelwise.metrics.instances import MATCH, match_objects
 
 UInt8 = npt.NDArray[np.uint8]
 Float64 = npt.NDArray[np.float64]
+OBJECT_MEASURE = "TP / (TP + FN + FP)"
+"""The measure of single objects, at an IoU of 0.5, by its name in the report."""
 LEAST_UNITS = 5
 """From fewer units nobody can tell which model is better."""
 
@@ -32,7 +34,7 @@ LEAST_UNITS = 5
 class Comparison:
     """The scores of a net and of the live model on labels that neither learned from.
 
-    metric: `mIoU`, or `AP` at an IoU of 0.5. net, live: 0..1. low, high: the bootstrap interval of net less live;
+    metric: `mIoU` or `OBJECT_MEASURE`. net, live: 0..1. low, high: the bootstrap interval of net less live;
     `None` for too few units. unit: what the interval was drawn over, `image`, `region` or `object`. split: `test`, or
     `val` where the net's training chose its weights on them. reason: why nothing could be compared, else "".
     """
@@ -68,6 +70,8 @@ class Comparison:
     def load(cls, path: Path) -> Comparison | None:
         """Read what `save` wrote; `None` where there is no such file."""
         content = read_json_object(path)
+        if content.get("metric") == "AP":  # what earlier versions called it
+            content = {**content, "metric": OBJECT_MEASURE}
         try:
             return cls(**content) if content else None
         except TypeError:  # of another version

@@ -23,7 +23,7 @@ from pixelwise.data import open_dataset, write_dataset, written_layouts
 from pixelwise.labels.project_files import links_root
 from pixelwise.raster.image import write_png
 from pixelwise.raster.limits import require_moderate
-from pixelwise.render import overlay
+from pixelwise.render import object_overlay, overlay
 from pixelwise.studio.requests import read_json
 from pixelwise.studio.state import Studio
 
@@ -113,15 +113,13 @@ def _write_live_model(studio: Studio) -> tuple[Path, list[str]]:
 
 
 def _copy_of_run(studio: Studio, name: str) -> Path:
-    """Copy a file of the run whose prediction is shown, else of the newest run."""
-    runs = [run["name"] for run in studio.training.runs()]  # an external model needs no copy
-    if not runs:
+    """Copy a file of the run that is exported."""
+    run = studio.run_to_export()
+    if run is None:
         raise OptionError("kind", "no trained model", "a finished training", "Train first.")
-    use = studio.live.use
-    run = studio.training.path_of(use if use in runs else runs[-1])
     target = studio.project.folder.exports / name
     with write_atomically(target) as temporary:
-        shutil.copyfile(run / name, temporary)
+        shutil.copyfile(studio.training.path_of(run) / name, temporary)
     return target
 
 
@@ -137,18 +135,22 @@ def _write_labels(studio: Studio, layout: str, out: Path) -> None:
 
 
 def _write_overlays(studio: Studio, out: Path) -> None:
-    """Write each labelled image with its labels drawn on it. While a trained model is shown, also write the other
-    images with its predictions."""
+    """Write each labelled image with its objects or, where it has none, its labels drawn on it. While a trained model
+    is shown, also write the other images with its predictions."""
     project, run = studio.project, studio.live.shown_run
     for number, image in enumerate(project.images):
         whole = (0, 0, *image.size)
-        if project.counts(image.name):
-            label_map = project.labels(image.name).label_map.read(whole)
-        elif run is None:
+        if not project.counts(image.name) and run is None:
             continue
-        else:
-            label_map = run.predict(number, image.size, whole, project.classes).label_map
         require_moderate(image.path, image.size[0] * image.size[1])
-        write_png(out / f"{image.stem}.png", overlay(studio.pictures.read(number, whole), label_map, project.classes))
+        if project.object_count(image.name):
+            instance_map = project.labels(image.name).instance_map.read(whole)
+            picture = object_overlay(studio.pictures.read(number, whole), instance_map, numbered=True)
+        elif run is None or project.counts(image.name):
+            label_map = project.labels(image.name).label_map.read(whole)
+            picture = overlay(studio.pictures.read(number, whole), label_map, project.classes)
+        else:
+            picture = run.draw(number, image.size, project.classes)
+        write_png(out / f"{image.stem}.png", picture)
     if not any(out.iterdir()):
         raise OptionError("kind", "no labels", "an image with labels, or a trained model", "Label an image first.")

@@ -29,7 +29,15 @@ from pixelwise.labels.project_files import ProjectFolder
 from pixelwise.labels.project_images import ImageRecord, find_image_records
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.raster.image import read_values, write_png
-from pixelwise.studio.comparison import LEAST_UNITS, Comparison, count_objects, count_pixels, difference_interval, score
+from pixelwise.studio.comparison import (
+    LEAST_UNITS,
+    OBJECT_MEASURE,
+    Comparison,
+    count_objects,
+    count_pixels,
+    difference_interval,
+    score,
+)
 from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.training_data import CLASSES, HELD_OUT, LABELS
 from pixelwise.tasks.instance import unknown_pixels
@@ -244,7 +252,7 @@ class _Comparing:
             return Comparison(reason="no object was held out", split=self._split)
         low, high = difference_interval(*counts) or (None, None)
         return Comparison(
-            metric="AP" if self._has_objects else "mIoU",
+            metric=OBJECT_MEASURE if self._has_objects else "mIoU",
             net=scores[0],
             live=scores[1],
             low=low,

@@ -12,6 +12,7 @@ from pixelwise.core.errors import OptionError
 from pixelwise.labels.boxes import Box, grow_box
 from pixelwise.labels.project import FIRST_BANDS
 from pixelwise.labels.selection import margin
+from pixelwise.render import object_overlay, overlay
 from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.prediction_store import TilePrediction
 
@@ -75,3 +76,14 @@ class RunPredictor:
             if target != IGNORE_INDEX:
                 coarse[target] = values[index, ::COARSE, ::COARSE]
         return TilePrediction(0, label_map, uncertainty, coarse)
+
+    def draw(self, image: int, size: tuple[int, int], classes: ClassMap) -> UInt8:
+        """Return the picture of an image, uint8 (height, width, 3), with its predicted objects or, of a semantic model,
+        its predicted classes drawn on it."""
+        whole = (0, 0, *size)
+        picture = self._pictures.read(image, whole)
+        info = self._predictor.info
+        if info.task == "semantic":
+            return overlay(picture, self.predict(image, size, whole, classes).label_map, classes)
+        result = self._predictor.predict(self._pictures.read_as(image, whole, info.bands, info.value_range))
+        return object_overlay(picture, result.require_objects().instance_map, numbered=True)

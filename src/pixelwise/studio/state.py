@@ -152,7 +152,7 @@ class Studio:
         """Return the answer to `GET /api/project`."""
         project, training = self.project, self.training.describe()
         root, classes = project.folder.root.resolve(), self.describe_classes()
-        has_run, has_labels = bool(training["runs"]), sum(entry["pixels"] > 0 for entry in classes) > 1
+        run, has_labels = self.run_to_export(), sum(entry["pixels"] > 0 for entry in classes) > 1
         return {
             "key": self.key,
             "name": escape_controls(root.name),
@@ -167,8 +167,14 @@ class Studio:
             "training": training,
             "live": self.live.describe(),
             "layouts": written_layouts(),
-            "exports": {"model": has_run, "report": has_run, "live": has_labels},
+            "exports": {"model": run is not None, "report": run is not None, "run": run, "live": has_labels},
         }
+
+    def run_to_export(self) -> str | None:
+        """Return the name of the run whose prediction is shown, else of the newest one; `None` where there is none.
+        An external model needs no export."""
+        runs = [run["name"] for run in self.training.runs()]
+        return self.live.use if self.live.use in runs else runs[-1] if runs else None
 
     def describe_classes(self) -> list[dict[str, Any]]:
         """Return the classes with their numbers of pixels over all images."""

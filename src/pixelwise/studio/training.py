@@ -18,7 +18,8 @@ from pixelwise.core.errors import OptionError, OutputError
 from pixelwise.core.files import read_json_object, write_text
 from pixelwise.core.text import quantity, short_repr
 from pixelwise.labels.project import Project
-from pixelwise.studio.comparison import Comparison
+from pixelwise.metrics.instances import MATCH
+from pixelwise.studio.comparison import OBJECT_MEASURE, Comparison
 from pixelwise.studio.scores import ScoreCurve
 from pixelwise.studio.training_data import freeze_data
 
@@ -29,7 +30,8 @@ DEFAULT_MINUTES = 2.0
 MOST_MINUTES = 24 * 60.0
 LAST_LINES = 20
 """The last lines of standard error that are shown if the process fails without an error message."""
-MEASURES = {"miou": "mIoU", "ap": "AP", "pq": "PQ"}
+MEASURES = {"miou": "mIoU", "dsb": OBJECT_MEASURE, "pq": "panoptic quality"}
+"""The measure of a run that the page shows: the first of these keys of `metrics.json`, and its name in the report."""
 FEW_STEPS = 30
 """A training of fewer steps learns next to nothing."""
 PREPARING, IN_STEPS = "preparing", "training"
@@ -43,12 +45,14 @@ class _State:
     run: str | None = None
     minutes: float = DEFAULT_MINUTES
     share: float = 0.0
-    remaining_seconds: float | None = None
     score: float | None = None
     metric: str = "mIoU"
     message: str = ""
     phase: str = PREPARING
     steps: int | None = None
+    first_step: tuple[int, float] | None = None
+    """A step and its time: the first that this process told."""
+    last_step: tuple[int, float] | None = None
     val_scores: list[float] = field(default_factory=list)
 
     def hear(self, said: dict[str, Any]) -> None:
@@ -58,8 +62,28 @@ class _State:
             self.val_scores.append(said["val_score"])
         if isinstance(said.get("steps"), int):
             self.phase, self.steps = IN_STEPS, said["steps"]
+        if isinstance(said.get("step"), int):
+            self.last_step = said["step"], time.monotonic()
+            self.first_step = self.first_step or self.last_step
         if isinstance(said.get("phase"), str):
             self.phase = said["phase"]
+
+    @property
+    def share_of_steps(self) -> float | None:
+        """The share of the steps that have been taken, 0..1; `None` outside of the phase of steps."""
+        if self.phase != IN_STEPS or not self.steps or self.last_step is None:
+            return None
+        return min(1.0, self.last_step[0] / self.steps)
+
+    @property
+    def remaining_seconds(self) -> float | None:
+        """The time that the other steps will take at the pace of those so far; `None` where nobody knows it."""
+        if self.share_of_steps is None or self.steps is None or self.first_step is None or self.last_step is None:
+            return None
+        (first, began), (last, now) = self.first_step, self.last_step
+        if last == first:
+            return None
+        return max(0.0, (self.steps - last) * (now - began) / (last - first) - (time.monotonic() - now))
 
     @property
     def doubt(self) -> str:
@@ -123,13 +147,10 @@ class Training:
     def describe(self) -> dict[str, Any]:
         """Return what the page is told."""
         state = self._state
-        remaining = state.remaining_seconds
-        if state.state == RUNNING:
-            remaining = max(0.0, 60 * state.minutes - self._seconds())
         return {
             "state": RUNNING if state.state == STOPPING else state.state,
-            "share": min(1.0, self._seconds() / (60 * state.minutes)) if self._process else state.share,
-            "remaining_seconds": remaining,
+            "share": state.share_of_steps if self._process else state.share,
+            "remaining_seconds": state.remaining_seconds if self._process else None,
             "score": state.score,
             "message": state.message,
             "run": state.run,
@@ -139,18 +160,26 @@ class Training:
             "steps": state.steps,
             "doubt": state.doubt,
             "runs": [
-                *({"name": name, "score": None, "split": None, "comparison": None} for name in self.models),
+                *(
+                    {"name": name, "score": None, "split": None, "minutes": None, "comparison": None}
+                    for name in self.models
+                ),
                 *self.runs(),
             ],
         }
 
     def runs(self) -> list[dict[str, Any]]:
-        """Return the finished runs, oldest first: name, score, the split on which it was measured, and the comparison
-        with the live model."""
+        """Return the finished runs, oldest first: name, score (see `read_score`), minutes of training, and how the run
+        compares with the live model."""
         finished = [name for name in self._run_names() if (self._folder / name / "model.onnx").is_file()]
         comparisons = [(name, self.comparison(name)) for name in finished]
         return [
-            {"name": name, **read_score(self._folder / name), "comparison": comparison and comparison.to_json_dict()}
+            {
+                "name": name,
+                **read_score(self._folder / name),
+                "minutes": read_json_object(self._folder / f"{name}.json").get("minutes"),
+                "comparison": comparison and comparison.to_json_dict(),
+            }
             for name, comparison in comparisons
         ]
 
@@ -191,6 +220,8 @@ class Training:
             if from_last:
                 arguments["start_from"] = str(self._folder / finished[-1]["name"])
             self._launch(name, minutes, {**arguments, "data": str(data.path), "images_root": _text(data.images_root)})
+            if task == "instance":
+                self._state.metric = "AP"  # what validation measures
             if left_out:
                 images = quantity(left_out, "image")
                 self._state.message = f"Labelled throughout, without an accepted object, and so left out: {images}."
@@ -295,7 +326,7 @@ class Training:
         state.share = min(1.0, self._before / (60 * state.minutes))
         if code == 0 and "done" in last:
             result = read_score(self._folder / name)
-            state.state, state.share, state.remaining_seconds = DONE, 1.0, 0.0
+            state.state, state.share = DONE, 1.0
             state.score, state.metric, state.message = result["score"], result["metric"] or state.metric, ""
             with contextlib.suppress(OutputError):  # the run has its score
                 self._curve.add(name, result)
@@ -334,11 +365,15 @@ def _count_without_objects(project: Project) -> int:
 
 
 def read_score(run: Path) -> dict[str, Any]:
-    """Return the score of a finished run, the name of the score, and the split on which it was measured."""
+    """Return the score of a finished run, the name of the score, the split on which it was measured, and the numbers of
+    images and of objects in it, `None` where they are unknown."""
     metrics = read_json_object(run / "metrics.json")
-    measure = next((name for name in MEASURES if isinstance(metrics.get(name), float)), None)
-    score = metrics.get(measure) if measure else None
-    return {"score": score, "split": metrics.get("split"), "metric": MEASURES.get(measure or "", "")}
+    scores = {name: metrics.get(name) for name in MEASURES}
+    if isinstance(scores["dsb"], dict):
+        scores["dsb"] = scores["dsb"].get(f"{MATCH:g}")
+    measure = next((name for name, score in scores.items() if isinstance(score, float)), "")
+    of = {name: metrics.get(name) for name in ("split", "images", "objects")}
+    return {"score": scores.get(measure), "metric": MEASURES.get(measure, ""), **of}
 
 
 def _parse(line: str) -> dict[str, Any] | None:

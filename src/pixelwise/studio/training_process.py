@@ -29,13 +29,17 @@ class _Progress(Callback):
 
     def __init__(self) -> None:
         self._last = 0.0
+        self._steps = 0
 
     def on_start(self, step: int, steps: int) -> None:
+        self._steps = steps
         tell({"step": step, "steps": steps})
 
     def on_step(self, step: int, loss: float) -> None:
         now = time.monotonic()
-        if now - self._last >= PAUSE_SECONDS:
+        if step >= self._steps:
+            tell({"step": step, "phase": "measuring"})
+        elif now - self._last >= PAUSE_SECONDS:
             self._last = now
             tell({"step": step, "loss": loss})
 

@@ -54,8 +54,35 @@ export function veilTable() {
   return Uint32Array.from({ length: 256 }, (_, value) => packed(8, 9, 12, 255 - value));
 }
 
-/** A colour for an object's number: neighbours in number differ in hue. */
-export function objectColor(id) {
-  const [r, g, b] = parseColor(PALETTE[(id * 5) % PALETTE.length]);
-  return packed(r, g, b, 255);
+const OBJECT_COLORS = PALETTE.slice(0, 8).map((color) => packed(...parseColor(color), 255));
+const NEAR = 24; // pixels of the screen between objects that should differ in colour
+
+/**
+ * Chooses a colour for each object of a tile that has none in `chosen` yet, unlike those of the objects around it.
+ * `ids` are the objects of its pixels, row by row.
+ */
+export function chooseObjectColors(ids, width, chosen) {
+  const boxes = new Map();
+  for (let i = 0; i < ids.length; i++) {
+    if (ids[i] === 0) continue;
+    const column = i % width;
+    const row = (i - column) / width;
+    const box = boxes.get(ids[i]);
+    if (!box) boxes.set(ids[i], [row, column, row, column]);
+    else boxes.set(ids[i], [box[0], Math.min(box[1], column), row, Math.max(box[3], column)]);
+  }
+  const places = [...boxes];
+  for (const [id, box] of places) {
+    if (chosen.has(id)) continue;
+    const crowd = OBJECT_COLORS.map(() => 0); // how near objects of each colour are
+    for (const [other, place] of places) {
+      if (!chosen.has(other)) continue;
+      const gap = Math.max(0, place[0] - box[2], box[0] - place[2], place[1] - box[3], box[1] - place[3]);
+      if (gap < NEAR) crowd[chosen.get(other)] += 1 + NEAR - gap;
+    }
+    const order = crowd.map((_, place) => (id * 5 + place) % crowd.length);
+    chosen.set(id, order.reduce((best, place) => (crowd[place] < crowd[best] ? place : best)));
+  }
 }
+
+export const objectColor = (place) => OBJECT_COLORS[place];

@@ -194,7 +194,6 @@ export const useModel = (name) => tell(api.setModel(name));
 
 /** `task` is "semantic" or "instance". */
 export function startTraining({ minutes, fromLast, task }) {
-  prefer({ minutes });
   tell(api.training({ command: "start", minutes, from_last: fromLast, task }));
 }
 export const stopTraining = () => tell(api.training({ command: "stop" }));

@@ -1,6 +1,6 @@
 // What this browser remembers: looks and habits, never labels.
 const KEY = "pixelwise-studio";
-const DEFAULTS = { theme: "system", strip: true, letters: true, tourDone: false, minutes: 2 };
+const DEFAULTS = { theme: "system", strip: true, letters: true, tourDone: false, minutes: null, tasks: {} };
 
 export function loadPreferences() {
   try {

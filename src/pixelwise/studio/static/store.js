@@ -76,4 +76,6 @@ export const imageOf = (s) => imagesOf(s).find((image) => image.id === s.image) 
 /** Whether a newer prediction of the live model is on its way. */
 export const isLearning = (s) =>
   !s.project?.live?.paused && (s.outdated || (s.model === 0 && classesOf(s).filter((one) => one.pixels > 0).length > 1));
+/** Whether the project is of single objects. */
+export const hasObjects = (s) => imagesOf(s).some((image) => image.objects > 0);
 export const currentClass = (s) => classesOf(s).find((c) => c.index === s.classIndex) ?? null;

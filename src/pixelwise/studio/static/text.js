@@ -8,6 +8,20 @@ export function duration(seconds) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** What is left of a training, to 5 or 10 seconds: it is an estimate. */
+function timeLeft(seconds) {
+  if (seconds < 55) return `${5 * Math.ceil(seconds / 5)} s`;
+  if (seconds >= 600) return duration(seconds);
+  const tens = Math.ceil(seconds / 10);
+  return `${Math.floor(tens / 6)} min${tens % 6 ? ` ${10 * (tens % 6)} s` : ""}`;
+}
+
+const OBJECT_MEASURE = "TP / (TP + FN + FP)";
+const MEASURES = { AP: "AP (IoU 0.50 to 0.95)", [OBJECT_MEASURE]: `${OBJECT_MEASURE} at IoU 0.5` };
+/** A measure as the report calls it, with its thresholds. */
+const measure = (metric) => MEASURES[metric] ?? metric;
+const counted = (count, one) => `${number.format(count)} ${count === 1 ? one : `${one}s`}`;
+
 export const T = {
   product: "pixelwise studio",
   title: (image, project) => `${image} · ${project} · pixelwise studio`,
@@ -31,11 +45,11 @@ export const T = {
   },
   bar: {
     test: "Test image",
-    testHint: "never trained on; gives an honest score",
+    testHint: "no model learns from it; it gives an honest score. Label it completely",
     markTest: "Use as test image",
     unmarkTest: "Use for training again",
     done: "Done",
-    markDone: "Mark as done",
+    markDone: "Mark as done, for your own overview: it changes no label",
     unmarkDone: "Not done yet",
     undo: "Undo",
     redo: "Redo",
@@ -69,6 +83,13 @@ export const T = {
     fillOf: "Region",
     fillFrom: { prediction: "of the prediction", superpixel: "of similar colour", labels: "of the labels" },
     objectModes: { accept: "Accept", add: "Add", split: "Split", merge: "Merge", delete: "Delete" },
+    objectHints: {
+      accept: "Take over an object that the model proposes",
+      add: "Make a region that is already labelled an object",
+      split: "Divide an object that is several",
+      merge: "Join two objects that are one",
+      delete: "Remove an object with its labels",
+    },
     onlySure: "Only where the model is sure",
     acceptAll: "Accept the whole image",
     acceptObjects: "Accept all objects",
@@ -86,7 +107,7 @@ export const T = {
     pick: "Click a place to take its class.",
     objects: {
       accept: "Click an object that the model proposes.",
-      add: "Click a labelled region to make it one object.",
+      add: "Click a labelled region to make it one object. Draw it with the brush first.",
       split: "Click once in each part, then Enter.",
       merge: "Click two objects that are one.",
       delete: "Click the object. Its labels go with it.",
@@ -142,7 +163,6 @@ export const T = {
     features: (done, all) => `Reading the image: ${done} of ${all} parts`,
     shown: "Prediction of",
     live: "the live model",
-    run: (name, score) => (score == null ? name : `${name} (${percent(score, 1)})`),
   },
   ask: {
     start: "Ask me",
@@ -168,20 +188,29 @@ export const T = {
     failed: "Training failed",
     phase: ({ phase, remaining_seconds: seconds }) => {
       if (phase === "comparing") return "Comparing with the live model";
-      const left = seconds == null ? "" : seconds >= 1 ? `, ${duration(seconds)} left` : ", longer than planned";
-      return `${phase === "preparing" ? "Preparing the training" : "Training"}${left}`;
+      if (phase === "measuring") return "Measuring the net";
+      if (phase === "preparing") return "Preparing the training";
+      return `Training${seconds == null || seconds <= 0 ? "" : `, about ${timeLeft(seconds)} left`}`;
     },
     doubts: {
       few_steps: ({ steps, minutes }) =>
         `In ${duration(60 * minutes)} this computer has time for ${steps === 1 ? "a single training step" : `${steps} training steps`}: the net learns next to nothing. Train for ${longer(minutes)} or more.`,
       no_rise: ({ minutes }) => `The net did not get better in these ${duration(60 * minutes)}. Train for ${longer(minutes)} or more, or label more first.`,
     },
-    score: (metric, score, split) => `${metric} ${percent(score, 1)}${split ? ` on ${split} images` : ""}`,
-    noTest: "Mark some images as test to get an honest score.",
+    validation: (metric, score) => `${measure(metric)} so far, on the validation labels: ${percent(score, 1)}`,
+    score: ({ metric, score, split, images, objects }) => {
+      const where = images == null ? `${split ?? "held-out"} images` : counted(images, split === "test" ? "test image" : "held-out image");
+      return `${measure(metric)}: ${percent(score, 1)} on ${objects == null ? "" : `${counted(objects, "object")} in `}${where}`;
+    },
+    noTest: "Mark 5 or more images as test (M) and label them completely to get an honest score.",
+    fewTest: (count) => `With ${counted(count, "test image")} the score depends on which ${count === 1 ? "image it is" : "they are"}. Mark 5 or more.`,
     noScore: "No score: no test image had labels.",
-    curve: "Score over labelling time",
+    curve: ({ metric, split, isLive }) =>
+      `${isLive ? "Live model" : "Trained nets"}: ${measure(metric)} on ${split === "test" ? "the test images" : "held-out labels"}, over the time of labelling`,
+    curveNets: "Squares: trained nets",
     curveAxis: (minutes) => duration(60 * minutes),
-    curvePoint: (minutes, score) => `${percent(score, 1)} after ${duration(60 * minutes)} of labelling`,
+    curvePoint: (name, minutes, score) => `${name}: ${percent(score, 1)} after ${duration(60 * minutes)} of labelling`,
+    curveLive: "live model",
   },
   comparison: {
     shown: "Show the prediction of",
@@ -193,13 +222,19 @@ export const T = {
       if (low == null) return "Too few held-out labels to tell which is better, so nothing was switched.";
       return `Too close to tell, so nothing was switched: the net is between ${points(-low)} worse and ${points(high)} better.`;
     },
+    advice: (minutes, hasObjects) =>
+      `${hasObjects ? "Only a trained net finds single objects outside of the studio." : ""} To get a better net, train for ${longer(minutes)} or more, or label more images.`.trim(),
+    favour: "Labels that were accepted from the live model favour it.",
     on: ({ metric, unit, units, images, pixels, split }) => {
       const of = T.comparison.units[unit](units, split);
       const where = unit === "image" ? of : `${of} in ${number.format(images)} ${split === "test" ? "test " : ""}${images === 1 ? "image" : "images"}`;
-      return `${T.comparison.metrics[metric]} on ${where}, ${number.format(pixels)} labelled pixels that neither learned from.`;
+      return `${measure(metric)} on ${where}, ${number.format(pixels)} labelled pixels that neither learned from.`;
     },
     none: (reason) => `Not compared: ${reason}. What was shown before is shown.`,
-    metrics: { mIoU: "mIoU", AP: "Objects found (AP at IoU 0.5)" },
+    measureHint: {
+      mIoU: "How well the areas match: intersection over union, mean over the classes",
+      [OBJECT_MEASURE]: "Objects that match by at least half (TP), divided by these, the missed (FN) and the falsely found ones (FP)",
+    },
     units: {
       image: (count, split) => `${number.format(count)} ${split === "test" ? "test " : "held-out "}${count === 1 ? "image" : "images"}`,
       region: (count) => `${number.format(count)} labelled ${count === 1 ? "region" : "regions"}`,
@@ -239,7 +274,7 @@ export const T = {
   },
   accept: {
     done: "The prediction is now the label of this image",
-    objects: (count) => (count === 1 ? "1 object more" : `${number.format(count)} objects more`),
+    objects: (count) => `${counted(count, "object")} accepted`,
     where: "Point at a region first",
   },
   clean: { done: (name) => `Everything without a label is now ${name}` },
@@ -247,16 +282,20 @@ export const T = {
   export: {
     label: "Export",
     model: "Model",
-    modelHint: "model.onnx, with classes and everything else that prediction needs",
+    modelHint: (name, isNewest) =>
+      `model.onnx: the trained net ${name}, ${isNewest ? "the newest" : "which is shown"}, with everything that prediction needs.`,
+    liveWasBetter: (run, hasObjects) =>
+      `The live model was better (${percent(run.comparison.live, 1)} against ${percent(run.comparison.net, 1)}). ${T.comparison.advice(run.minutes, hasObjects)}`,
     live: "Live model",
-    liveHint: "live.onnx, the model that learns while you draw, fitted on all labels",
+    liveHint: "live.onnx: the model that learns while you draw, fitted on all labels. It takes some minutes.",
+    liveAreas: "The file predicts areas, not single objects. For objects, train longer and export Model.",
     labelFirst: "Label pixels of two classes to get it.",
     report: "Report",
-    reportHint: "how good the model is, as one page",
+    reportHint: (name) => `How good the trained net ${name} is, as one page. It says nothing of the live model.`,
     overlays: "Overlays",
-    overlaysHint: "every image with its labels in colour",
+    overlaysHint: (hasObjects) => `Every labelled image with its ${hasObjects ? "objects outlined" : "labels in colour"}.`,
     dataset: "Labels as",
-    datasetHint: "the whole data set in another layout",
+    datasetHint: "The whole data set in another layout.",
     start: "Export",
     running: "Writing …",
     done: "Written to",
@@ -309,7 +348,7 @@ export const T = {
 const points = (share) => `${(100 * share).toFixed(1)} points`;
 
 /** The next of the times that the page offers. */
-const longer = (minutes) => duration(60 * ([5, 10, 30, 60].find((more) => more > minutes) ?? 2 * minutes));
+const longer = (minutes) => duration(60 * ([5, 10, 30, 60].find((more) => more > (minutes ?? 2)) ?? 2 * minutes));
 
 function sureness(uncertainty) {
   if (uncertainty < 0.25) return "sure";

@@ -1,6 +1,6 @@
 // Where the tiles of the layers come from: the picture itself, the prediction with its uncertainty, the objects.
 import { Refusal, Unreachable, url } from "../api.js";
-import { objectColor, veilTable } from "../colors.js";
+import { chooseObjectColors, objectColor, veilTable } from "../colors.js";
 import { paintTable } from "./tile_layer.js";
 
 export async function fetchTile(address, signal) {
@@ -80,6 +80,8 @@ const paintVeil = ({ width, height, pixels }) =>
   paintTable({}, "picture", width, height, (i) => (pixels[4 * i] === 255 ? 0 : veil[pixels[4 * i + 1]]));
 
 export function objectSource(stage) {
+  let colors = new Map(); // of the open image's objects
+  let colored = null;
   return {
     priority: 50,
     isFresh: (entry) => entry.version >= stage.objectsNumber,
@@ -97,14 +99,16 @@ export function objectSource(stage) {
       const ids = new Uint16Array(width * height);
       for (let i = 0; i < ids.length; i++) ids[i] = (pixels[4 * i] << 8) | pixels[4 * i + 1];
       Object.assign(entry, { width, height, ids, version: Number(answer.header("X-Number") ?? number) });
-      paintObjects(entry);
+      if (colored !== image) [colors, colored] = [new Map(), image];
+      chooseObjectColors(ids, width, colors);
+      paintObjects(entry, colors);
       return true;
     },
   };
 }
 
 /** Objects as outlines, so that the picture inside stays visible. */
-function paintObjects(entry) {
+function paintObjects(entry, colors) {
   const { width, height, ids } = entry;
   const isOther = (row, column, id) =>
     row >= 0 && column >= 0 && row < height && column < width && ids[row * width + column] !== id;
@@ -120,6 +124,7 @@ function paintObjects(entry) {
   };
   entry.picture = paintTable(entry, "picture", width, height, (i) => {
     if (ids[i] === 0) return 0;
-    return isEdge(i) ? objectColor(ids[i]) : (objectColor(ids[i]) & 0x00ffffff) | 0x18000000;
+    const color = objectColor(colors.get(ids[i]));
+    return isEdge(i) ? color : (color & 0x00ffffff) | 0x18000000;
   });
 }

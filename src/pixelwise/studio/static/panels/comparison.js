@@ -1,6 +1,6 @@
 // The trained net beside the live model: both scores, which of them is shown, and a click shows the other.
 import * as commands from "../commands.js";
-import { useStore } from "../store.js";
+import { hasObjects, useStore } from "../store.js";
 import { T } from "../text.js";
 import { html } from "../view.js";
 
@@ -13,6 +13,7 @@ export function comparedRun(s) {
 export function Comparison() {
   const run = useStore(comparedRun);
   const use = useStore((s) => s.project.live?.use ?? "live");
+  const ofObjects = useStore(hasObjects);
   if (!run) return null;
   const { comparison } = run;
   const scores = comparison.net != null;
@@ -30,7 +31,9 @@ export function Comparison() {
       </label>`,
     )}
     ${scores
-      ? html`<p class="note"><b>${T.comparison.verdict(comparison, use === (comparison.better === "net" ? run.name : "live"))}</b> ${T.comparison.on(comparison)}</p>`
+      ? html`<p class="note"><b>${T.comparison.verdict(comparison, use === (comparison.better === "net" ? run.name : "live"))}</b>
+          ${" "}<span title=${T.comparison.measureHint[comparison.metric]}>${T.comparison.on(comparison)}</span> ${T.comparison.favour}</p>
+          ${comparison.better === "live" && html`<p class="note warning">${T.comparison.advice(run.minutes, ofObjects)}</p>`}`
       : html`<p class="note">${T.comparison.none(comparison.reason)}</p>`}
   </fieldset>`;
 }

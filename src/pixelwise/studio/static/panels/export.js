@@ -1,6 +1,6 @@
 import * as api from "../api.js";
 import { complain } from "../session.js";
-import { useStore } from "../store.js";
+import { hasObjects, useStore } from "../store.js";
 import { T } from "../text.js";
 import { html, useState } from "../view.js";
 import { Choice } from "./parts.js";
@@ -11,12 +11,20 @@ export function ExportPanel() {
   const layouts = project.layouts ?? [];
   const [layout, setLayout] = useState(layouts.includes("coco") ? "coco" : layouts[0]);
   const ready = project.exports ?? { model: true, report: true, live: true };
+  const ofObjects = useStore(hasObjects);
+  const runs = useStore((s) => s.training.runs) ?? [];
+  const doubt = useStore((s) => (s.training.run === s.project.exports?.run && s.training.doubt ? T.training.doubts[s.training.doubt](s.training) : ""));
+  const run = runs.find(({ name }) => name === ready.run);
+  const score = run?.score != null ? T.training.score(run) : "";
+  const liveWasBetter = run?.comparison?.better === "live" ? T.export.liveWasBetter(run, ofObjects) : "";
   const names = Object.fromEntries(layouts.map((name) => [name, T.export.layouts[name] ?? name]));
   return html`<div class="exports">
-    <${Row} kind="model" title=${T.export.model} hint=${ready.model ? T.export.modelHint : T.export.trainFirst} ready=${ready.model} />
-    <${Row} kind="live" title=${T.export.live} hint=${ready.live ? T.export.liveHint : T.export.labelFirst} ready=${ready.live} />
-    <${Row} kind="report" title=${T.export.report} hint=${ready.report ? T.export.reportHint : T.export.trainFirst} ready=${ready.report} />
-    <${Row} kind="overlays" title=${T.export.overlays} hint=${T.export.overlaysHint} ready=${true} />
+    <${Row} kind="model" title=${T.export.model} hint=${run ? [T.export.modelHint(run.name, run === runs.at(-1)), score] : T.export.trainFirst}
+      warning=${run && [doubt, liveWasBetter].filter(Boolean).join(" ")} ready=${ready.model} />
+    <${Row} kind="live" title=${T.export.live} hint=${ready.live ? T.export.liveHint : T.export.labelFirst}
+      warning=${ready.live && ofObjects && T.export.liveAreas} ready=${ready.live} />
+    <${Row} kind="report" title=${T.export.report} hint=${run ? T.export.reportHint(run.name) : T.export.trainFirst} ready=${ready.report} />
+    <${Row} kind="overlays" title=${T.export.overlays} hint=${T.export.overlaysHint(ofObjects)} ready=${true} />
     ${layout &&
     html`<${Row} kind=${layout} hint=${T.export.datasetHint} ready=${true}
       title=${html`<${Choice} label=${T.export.dataset} value=${layout} options=${names} onChange=${setLayout} />`} />`}
@@ -24,7 +32,7 @@ export function ExportPanel() {
   </div>`;
 }
 
-function Row({ kind, title, hint, ready }) {
+function Row({ kind, title, hint, warning, ready }) {
   const [result, setResult] = useState({ kind, state: "idle" });
   const state = result.kind === kind ? result.state : "idle";
   const write = async () => {
@@ -38,7 +46,8 @@ function Row({ kind, title, hint, ready }) {
     }
   };
   return html`<div class="export-row">
-    <div><b>${title}</b><p class="note">${hint}</p>
+    <div><b>${title}</b>${[hint].flat().filter(Boolean).map((line) => html`<p class="note">${line}</p>`)}
+      ${warning && html`<p class="note warning">${warning}</p>`}
       ${state === "done" &&
       html`<p class="note result" role="status">${T.export.done} <code>${result.path}</code>
         ${result.url && html` <a href=${result.url} target="_blank" rel="noopener">${kind === "report" ? T.export.open : T.export.download}</a>`}

@@ -1,7 +1,7 @@
 import * as commands from "../commands.js";
-import { isLearning, useStore } from "../store.js";
+import { hasObjects, isLearning, useStore } from "../store.js";
 import { T } from "../text.js";
-import { html, useState } from "../view.js";
+import { html, useEffect, useState } from "../view.js";
 import { Curve } from "./curve.js";
 import { Icon } from "./icons.js";
 import { Comparison, comparedRun } from "./comparison.js";
@@ -36,7 +36,7 @@ function Live() {
   if (live.problem) light = "light bad";
   else if (live.paused || (!model && !features && !learning)) light = "light off";
   else if (learning || features) light = "light busy";
-  const shown = Object.fromEntries([["live", T.live.live], ...runs.map((run) => [run.name, T.live.run(run.name, run.score)])]);
+  const shown = Object.fromEntries([["live", T.live.live], ...runs.map((run) => [run.name, run.name])]);
   return html`<p class="state" role="status"><i class=${light}></i>${state}</p>
     ${features && html`<progress value=${features.done} max=${features.all} aria-label=${state}></progress>`}
     ${runs.length > (compared ? 1 : 0) && html`<${Choice} label=${T.live.shown} value=${live.use ?? "live"} options=${shown} onChange=${commands.useModel} />`}
@@ -57,34 +57,47 @@ function Training() {
   const compared = useStore(comparedRun);
   const { state } = training;
   const known = T.training.state[state];
+  const run = (training.runs ?? []).find(({ name }) => name === training.run);
   return html`${known
       ? html`<p class="state" role="status"><i class="light ${state === "running" ? "busy" : state === "failed" ? "bad" : ""}"></i>
-          ${state === "running" ? T.training.phase(training) : known}</p>`
+          ${state === "running" ? html`<${Phase} training=${training} />` : known}</p>`
       : html`<p class="note">${T.training.why}</p>`}
-    ${state === "running" && html`<progress value=${training.share ?? 0} max="1" aria-label=${T.training.label}></progress>`}
+    ${state === "running" && html`<progress value=${training.share ?? undefined} max="1" aria-label=${T.training.label}></progress>`}
     ${training.message && state !== "idle" && html`<p class="note message" title=${training.message}>${training.message}</p>`}
     ${training.doubt && html`<p class="note warning">${T.training.doubts[training.doubt](training)}</p>`}
-    ${training.score != null &&
-    (state !== "done" || compared?.name !== training.run) &&
-    html`<p class="score">${T.training.score(training.metric ?? "mIoU", training.score, training.split)}</p>`}
+    ${state === "running" && training.score != null && html`<p class="note">${T.training.validation(training.metric, training.score)}</p>`}
+    ${state === "done" && run?.score != null && compared?.name !== run.name && html`<p class="score">${T.training.score(run)}</p>`}
     ${state === "running"
       ? html`<div class="row"><button type="button" class="button" onClick=${commands.stopTraining}>${T.training.stop}</button></div>`
       : html`<${Comparison} /><${TrainingForm} training=${training} />`}
     <${Curve} points=${curve} />`;
 }
 
+/** What the training is at; the remaining time is counted down between two reports of the server. */
+function Phase({ training }) {
+  const [passed, setPassed] = useState(0);
+  useEffect(() => {
+    const told = performance.now();
+    setPassed(0);
+    const timer = setInterval(() => setPassed((performance.now() - told) / 1000), 1000);
+    return () => clearInterval(timer);
+  }, [training]);
+  const { phase, remaining_seconds: seconds } = training;
+  return T.training.phase({ phase, remaining_seconds: seconds == null ? null : seconds - passed });
+}
+
 function TrainingForm({ training }) {
-  const chosen = useStore((s) => s.preferences.minutes);
+  const ofObjects = useStore(hasObjects);
+  const chosen = useStore((s) => s.preferences.minutes) ?? (ofObjects ? 5 : 2);
   const [fromLast, setFromLast] = useState(true);
-  const withObjects = useStore((s) => s.project.images.filter((image) => image.objects > 0).length);
-  const labelled = useStore((s) => s.project.images.filter((image) => image.labelled > 0).length);
-  const hasObjects = withObjects > 0;
-  const [wanted, setTask] = useState(null);
-  const task = hasObjects ? (wanted ?? (2 * withObjects >= labelled ? "instance" : "semantic")) : "semantic";
+  const key = useStore((s) => s.project.key);
+  const tasks = useStore((s) => s.preferences.tasks);
+  const setTask = (task) => commands.prefer({ tasks: { ...tasks, [key]: task } });
+  const task = ofObjects ? (tasks[key] ?? "instance") : "semantic"; // follows the project until a person chooses
   const hasRun = training.state === "done" || (training.runs ?? []).some((run) => run.split); // not one from elsewhere
-  const untested = useStore((s) => !s.project.images.some((image) => image.test));
+  const tests = useStore((s) => s.project.images.filter((image) => image.test).length);
   const start = () => commands.startTraining({ minutes: chosen, fromLast: hasRun && fromLast, task });
-  return html`${hasObjects && html`<${Choice} label=${T.training.task} value=${task} options=${T.training.tasks} onChange=${setTask} />`}
+  return html`${ofObjects && html`<${Choice} label=${T.training.task} value=${task} options=${T.training.tasks} onChange=${setTask} />`}
     <div class="row">
       <${Choice} label=${T.training.minutes} value=${String(chosen)} options=${{ 1: "1", 2: "2", 5: "5", 10: "10", 30: "30", 60: "60" }}
         onChange=${(minutes) => commands.prefer({ minutes: Number(minutes) })} />
@@ -93,6 +106,6 @@ function TrainingForm({ training }) {
     </div>
     ${hasRun &&
     html`<label class="tick"><input type="checkbox" checked=${fromLast} onChange=${(event) => setFromLast(event.target.checked)} />${T.training.fromLast}</label>`}
-    ${!untested && training.state === "done" && training.score == null && html`<p class="note">${T.training.noScore}</p>`}
-    ${untested && html`<p class="note">${T.training.noTest}</p>`}`;
+    ${tests > 0 && training.state === "done" && training.score == null && html`<p class="note">${T.training.noScore}</p>`}
+    ${tests < 5 && html`<p class="note">${tests ? T.training.fewTest(tests) : T.training.noTest}</p>`}`;
 }

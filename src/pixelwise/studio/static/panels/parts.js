@@ -37,11 +37,11 @@ export function Choice({ label, value, options, onChange }) {
   </label>`;
 }
 
-/** Buttons of which one is on. */
-export function Segments({ label, value, options, onChange }) {
+/** Buttons of which one is on; `hints` are their tooltips. */
+export function Segments({ label, value, options, hints = {}, onChange }) {
   return html`<div class="segments" role="group" aria-label=${label}>
     ${Object.entries(options).map(
-      ([key, text]) => html`<button type="button" aria-pressed=${key === value} onClick=${() => onChange(key)}>${text}</button>`,
+      ([key, text]) => html`<button type="button" aria-pressed=${key === value} title=${hints[key]} onClick=${() => onChange(key)}>${text}</button>`,
     )}
   </div>`;
 }

@@ -32,7 +32,7 @@ export function ToolOptions() {
     ${["brush", "eraser", "trace"].includes(tool) && html`<${BrushSize} />`}
     ${tool === "fill" && html`<${FillOf} />`}
     ${tool === "objects" &&
-    html`<${Segments} label=${T.tools.objects} value=${mode} options=${T.options.objectModes} onChange=${(objectMode) => set({ objectMode })} />
+    html`<${Segments} label=${T.tools.objects} value=${mode} options=${T.options.objectModes} hints=${T.options.objectHints} onChange=${(objectMode) => set({ objectMode })} />
       <button type="button" class="button" title="Shift+O" onClick=${commands.acceptObjects}>${T.options.acceptObjects}</button>`}
     ${tool === "accept" && html`<${AcceptOptions} />`}
     <span class="hint">${hint}</span>
