@@ -180,7 +180,7 @@ def test_proposed_objects_part_at_their_waist_and_are_labelled(project, perform)
         assert objects(project)[4, int(column)] == number
     found = objects(project)
     assert {found[4, 4], found[4, 14]} == {1, 2}
-    assert_array_equal(found > 0, Known().label_map == 1)
+    assert_array_equal(found > 0, (Known().label_map == 1) & ~label_map_of_dot(3, 3))  # a person called it other
     labels = label_map(project)
     assert labels[3, 3] == 2
     assert ((labels == 1) | (labels == 2))[found > 0].all()
@@ -195,10 +195,10 @@ def test_all_proposed_objects_are_accepted_but_for_those_that_are_there(project,
     perform(type="object_accept_all", whole=True)
     after = objects(project)
     assert_array_equal(after[before > 0], before[before > 0])
-    assert_array_equal(after > 0, Known().label_map == 1)
+    assert_array_equal(after > 0, (Known().label_map == 1) & ~label_map_of_dot(3, 3))
     assert set(np.unique(after)) == {0, 1, 2}
     assert_array_equal(label_map(project) == 2, label_map_of_dot(3, 3))
-    assert_array_equal(label_map(project) != 255, after > 0)
+    assert_array_equal(label_map(project) == 1, after > 0)
     with pytest.raises(OptionError, match="no new object"):
         perform(type="object_accept_all", whole=True)
     perform(type="undo")
@@ -262,6 +262,31 @@ def test_objects_are_split_and_merged(project, perform):
     assert set(np.unique(objects(project))) == {0, 1}
     perform(type="undo")
     assert_array_equal(objects(project), parts)
+
+
+def test_drawn_borders_count_in_a_test_image_and_between_accepted_objects(tmp_path):
+    class Shown:
+        def read(self, box_tlbr):
+            predicted = np.zeros(SIZE, np.uint8)
+            predicted[2:10, 1:19] = 1
+            top, left, bottom, right = box_tlbr
+            return predicted[top:bottom, left:right], np.zeros((bottom - top, right - left), np.uint8)
+
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / "photos" / NAME)
+    with open_project(tmp_path / "photos", classes=["background", "cell", "border"]) as project:
+        corrector = Corrector(Dark(), Shown(), project.classes)
+        perform = partial(project.perform, image=NAME, resolve=corrector.resolve)
+        perform({"type": "mark_test", "value": True})
+        perform({"type": "stroke", "points": [[0.0, 7.0], [12.0, 7.0]], "width": 2, "class_index": 2})
+        perform({"type": "stroke", "points": [[0.0, 13.0], [12.0, 13.0]], "width": 2, "class_index": 2})
+        perform({"type": "object_accept", "point": [5.5, 3.5]})
+        perform({"type": "object_accept_all", "whole": True})
+        found = objects(project)
+    assert_array_equal(found > 0, Shown().read(WHOLE)[0] == 1)
+    assert len({found[5, 3], found[5, 10], found[5, 16]}) == 3
+    for columns in (slice(1, 6), slice(8, 12), slice(14, 19)):
+        assert len(np.unique(found[2:10, columns])) == 1
 
 
 def test_a_split_follows_a_drawn_border_before_a_predicted_one(tmp_path):

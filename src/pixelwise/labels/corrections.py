@@ -18,7 +18,8 @@ from pixelwise.instances.objects import MAX_ID
 from pixelwise.labels.action_checks import Action
 from pixelwise.labels.boxes import Box, box_around, shift, union
 from pixelwise.labels.image_labels import ImageLabels
-from pixelwise.labels.objects import AnyMap, Int32, object_box, pixel_of, region_at, separate_objects, split_at_points
+from pixelwise.labels.objects import AnyMap, Int32, object_box, pixel_of, region_at, split_at_points
+from pixelwise.labels.proposals import background_class, border_class, object_classes, propose_objects
 from pixelwise.labels.regions import UNCHANGED, RegionPart
 from pixelwise.labels.strokes import Mask, Point, UInt8
 from pixelwise.labels.superpixels import superpixels
@@ -32,9 +33,6 @@ SUPERPIXEL_WINDOW = 256
 """Side of the window whose superpixels are computed, in pixels."""
 PREDICTED_BORDER = 0.7
 """How certain a predicted border is, where a drawn one is 1."""
-BACKGROUND = "background"
-BORDER_NAMES = ("border", "boundary", "outline", "contour", "edge", "membrane")
-"""Names of a class that marks the border between touching objects."""
 
 
 class Prediction(Protocol):
@@ -117,7 +115,7 @@ class Corrector:
 
     def accept_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
         """Accept the object that the prediction shows at a point. Its unlabelled pixels get its class."""
-        box_tlbr, mask, class_index = self.propose_object(action["point"], labels.size)
+        box_tlbr, mask, class_index = self.propose_object(action["point"], labels)
         yield from _new_object(labels, box_tlbr, mask)
         free = mask & (labels.label_map.read(box_tlbr) == IGNORE_INDEX)
         if free.any():
@@ -136,7 +134,7 @@ class Corrector:
         predicted, _ = self._require_prediction().read(box_tlbr)
         if (predicted == IGNORE_INDEX).any():
             raise no_prediction()
-        proposed, classes = propose_objects(predicted, self._classes)
+        proposed, classes = self._propose(predicted, labels, box_tlbr)
         there = labels.instance_map.read(box_tlbr)
         areas = np.bincount(proposed.ravel(), minlength=len(classes))
         taken = np.bincount(proposed[there > 0], minlength=len(classes))
@@ -154,15 +152,15 @@ class Corrector:
             label_map = np.where(free, classes[proposed], UNCHANGED["labels"]).astype(np.uint8)
             yield RegionPart("labels", box_tlbr, label_map)
 
-    def propose_object(self, point: Point, size: tuple[int, int]) -> tuple[Box, Mask, int]:
-        """Return the object that the prediction shows at a point, and its class."""
-        row, column = pixel_of(point, size)
-        window = _window(point, size, SIDE)
+    def propose_object(self, point: Point, labels: ImageLabels) -> tuple[Box, Mask, int]:
+        """Return the object that the prediction and the labels show at a point, and its class."""
+        row, column = pixel_of(point, labels.size)
+        window = _window(point, labels.size, SIDE)
         predicted, _ = self._require_prediction().read(window)
         class_index = int(predicted[row - window[0], column - window[1]])
         if class_index == IGNORE_INDEX:
             raise no_prediction()
-        objects, classes = propose_objects(predicted, self._classes)
+        objects, classes = self._propose(predicted, labels, window)
         number = objects[row - window[0], column - window[1]]
         if not number and class_index not in object_classes(self._classes):
             found = f"{self._classes.names[class_index]!r} at this point"
@@ -223,6 +221,13 @@ class Corrector:
                 values = np.where(chosen, value, UNCHANGED[kind]).astype(np.uint8)
                 yield RegionPart("labels" if kind == "labels" else "erased", part, values)
 
+    def _propose(self, predicted: UInt8, labels: ImageLabels, box_tlbr: Box) -> tuple[Int32, UInt8]:
+        """Return the objects in a box, see `propose_objects`. The labels there count more than the prediction."""
+        labelled = labels.label_map.read(box_tlbr)
+        # Between accepted objects that touch, only the prediction has the border: accepting labelled both throughout.
+        in_object = (labels.instance_map.read(box_tlbr) > 0) & np.isin(labelled, object_classes(self._classes))
+        return propose_objects(predicted, self._classes, np.where(in_object, np.uint8(IGNORE_INDEX), labelled))
+
     def _border_in(self, labels: ImageLabels, box_tlbr: Box) -> npt.NDArray[np.float32]:
         """Return how certain a border lies at each pixel of a box, 0..1. A drawn border counts more than a predicted
         one."""
@@ -251,45 +256,6 @@ class Corrector:
         if self._prediction is None:
             raise no_prediction()
         return self._prediction
-
-
-def border_class(classes: ClassMap) -> int | None:
-    """Return the class that marks the border between touching objects; `None` where there is none."""
-    names = [name.strip().lower() for name in classes.names]
-    return next((index for index, name in enumerate(names) if name in BORDER_NAMES), None)
-
-
-def background_class(classes: ClassMap) -> int | None:
-    """Return the class called background, `None` where there is none."""
-    names = [name.strip().lower() for name in classes.names]
-    return names.index(BACKGROUND) if BACKGROUND in names else None
-
-
-def object_classes(classes: ClassMap) -> list[int]:
-    """Return the classes other than background and border."""
-    names = [name.strip().lower() for name in classes.names]
-    return [index for index, name in enumerate(names) if name not in (BACKGROUND, *BORDER_NAMES)]
-
-
-def propose_objects(predicted: UInt8, classes: ClassMap) -> tuple[Int32, UInt8]:
-    """Return the objects that a predicted label map shows, and a table from object number to class; number 0 is no
-    object.
-
-    Where only one class has objects, a piece of border without interior is an object, too.
-    """
-    border = border_class(classes)
-    with_objects = object_classes(classes)
-    result, class_of = np.zeros(predicted.shape, np.int32), [IGNORE_INDEX]
-    for class_index in with_objects:
-        of_class = predicted == class_index
-        objects = separate_objects(of_class, None if border is None else predicted == border)
-        numbers = np.unique(objects if len(with_objects) == 1 else objects[of_class])
-        numbers = numbers[numbers > 0]
-        table = np.zeros(int(objects.max(initial=0)) + 1, np.int32)
-        table[numbers] = np.arange(len(class_of), len(class_of) + len(numbers))
-        result = np.where(result > 0, result, table[objects])
-        class_of += [class_index] * len(numbers)
-    return result, np.array(class_of, np.uint8)
 
 
 def no_prediction() -> OptionError:

@@ -22,11 +22,11 @@ from pixelwise.data.dataset import Item, Sample
 from pixelwise.inference.result import Result
 from pixelwise.instances.objects import Objects, objects_from_maps, renumber
 from pixelwise.labels.boxes import tile_boxes
-from pixelwise.labels.corrections import propose_objects
 from pixelwise.labels.features import ArrayImage
 from pixelwise.labels.live import SETTLED_STEPS, LiveModel
 from pixelwise.labels.project_files import ProjectFolder
 from pixelwise.labels.project_images import ImageRecord, find_image_records
+from pixelwise.labels.proposals import propose_objects
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.raster.image import read_values, write_png
 from pixelwise.studio.comparison import (

@@ -13,11 +13,12 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import output_errors, write_text
 from pixelwise.instances.objects import renumber
-from pixelwise.labels.corrections import border_class, tiles_of
+from pixelwise.labels.corrections import tiles_of
 from pixelwise.labels.image_labels import ImageLabels
 from pixelwise.labels.mask_files import write_mask
 from pixelwise.labels.project import Project
 from pixelwise.labels.project_files import ProjectFolder, link_file, links_root, write_class_list
+from pixelwise.labels.proposals import border_class
 from pixelwise.labels.tiled_map import TiledMap
 
 CLASSES = "classes.json"
@@ -41,7 +42,7 @@ def freeze_data(project: Project, path: Path, task: str | None = None) -> Frozen
     replaces mask files and never changes them.
 
     For the task `instance`, masks are rewritten if a class marks the border between objects (see
-    `corrections.border_class`). That class helps to label; as a class to learn it would contradict the objects. Inside
+    `proposals.border_class`). That class helps to label; as a class to learn it would contradict the objects. Inside
     objects it becomes their class, elsewhere no label.
 
     Raises `DataError` where nothing can be learned yet, and `OutputError`.
