@@ -173,6 +173,16 @@ def test_region_becomes_an_object_and_is_removed(project, perform):
         perform(type="object_delete", object_id=1)
 
 
+def test_an_added_object_has_what_touches_its_region_at_a_corner(project, perform):
+    perform(type="polygon", points=[[1, 1], [1, 5], [4, 5], [4, 1]], class_index=1)
+    perform(**dot(4, 5, 1))  # at the lower right corner
+    perform(**dot(6, 6, 1))  # apart
+    perform(type="object_add", point=[2.5, 2.5])
+    expected = np.zeros(SIZE, np.int32)
+    expected[1:4, 1:5] = expected[4, 5] = 1
+    assert_array_equal(objects(project), expected)
+
+
 def test_proposed_objects_part_at_their_waist_and_are_labelled(project, perform):
     perform(**dot(3, 3, 2))
     for column, number in ((4.5, 1), (14.5, 2)):

@@ -120,6 +120,8 @@ def test_maps_that_do_not_fit() -> None:
 
 def test_a_region_is_four_connected() -> None:
     label_map = np.array([[1, 1, 0, 1], [0, 0, 1, 1], [1, 0, 0, 0]], np.uint8)
+    assert region_at(np.eye(3, dtype=np.uint8), (1.5, 1.5))[0] == (1, 1, 2, 2)
+    assert region_at(np.eye(3, dtype=np.uint8), (1.5, 1.5), corners=True)[0] == (0, 0, 3, 3)
     box, mask = region_at(label_map, (0.2, 3.9))
     assert box == (0, 2, 2, 4)
     assert_array_equal(mask, [[0, 1], [1, 1]])

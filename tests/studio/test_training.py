@@ -14,6 +14,7 @@ import pytest
 
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.studio import training as training_module
+from pixelwise.studio.child_process import error_parts
 from pixelwise.studio.comparison import Comparison
 from pixelwise.studio.training_data import freeze_data
 
@@ -268,3 +269,65 @@ def test_a_training_of_objects_has_no_border(studio: Any) -> None:
         assert sample.label_map[9, 6:17].tolist() == row
         assert sample.instance_map is not None
         assert (sample.instance_map > 0).sum() == 24
+
+
+def draw_cells(project: Any, studio: Any) -> None:
+    """Label the first image throughout: three squares of class 1, of which two become objects, and a lone pixel."""
+    for corner in ((2, 2), (2, 12), (12, 2)):
+        (top, left), side = corner, 5 if corner == (2, 2) else 6
+        box = [[top, left], [top, left + side], [top + side, left + side], [top + side, left]]
+        project.perform({"type": "polygon", "points": box, "class_index": 1}, "p0.png")
+    project.perform({"type": "stroke", "points": [[7.5, 20.5]], "width": 1, "class_index": 1}, "p0.png")
+    for point in ([3.5, 3.5], [3.5, 13.5]):
+        project.perform({"type": "object_add", "point": point}, "p0.png", resolve=studio.correct(0).resolve)
+    project.perform({"type": "clean", "class_index": 0}, "p0.png")
+
+
+def test_labels_without_an_object_are_no_labels_in_a_training_on_objects(studio: Any) -> None:
+    from pixelwise.data import open_dataset
+    from pixelwise.data.check import check
+
+    project = studio.project
+    draw_cells(project, studio)
+    data = freeze_data(project, project.folder.studio / "runs" / "frozen", "instance")
+    (region,) = data.loose.regions  # 36 pixels, more than the smallest object, which has 25
+    assert (region.image, region.class_name, region.pixels) == ("p0.png", project.classes.names[1], 36)
+    assert 12 <= region.point[0] < 18
+    assert 2 <= region.point[1] < 8
+    assert data.loose.pixels == {"p0.png": 37}
+    told = data.loose.describe()
+    assert told.startswith("37 labelled pixels of p0.png belong to no object and so count as unlabelled here.")
+    assert f"p0.png at row {region.point[0]}, column {region.point[1]}" in told
+    dataset = open_dataset(data.path, images_root=data.images_root)
+    item = next(item for item in dataset.splits["train"] if item.name == "p0")
+    sample = dataset.read(item)
+    assert sample.instance_map is not None
+    assert (sample.label_map[sample.instance_map > 0] == 1).all()
+    assert (sample.label_map == 1).sum() == 25 + 36
+    assert (sample.label_map == 255).sum() == 37
+    assert not [problem for problem in check(dataset).problems if problem.kind == "missing_objects"]
+    whole = freeze_data(project, project.folder.studio / "runs" / "whole")
+    assert whole.loose.pixels == {}
+    assert whole.loose.describe() == ""
+
+
+def test_labels_without_an_object_are_told_with_the_training(client: Any, studio: Any, training: Any) -> None:
+    draw_cells(studio.project, studio)
+    told = "121 labelled pixels of p0.png belong to no object"  # 37, and the 84 of the stroke of this fixture
+    command(client, command="start", minutes=1, task="instance")
+    assert told in training.describe()["message"]
+    wait(lambda: training.describe()["state"] == "done")
+    assert told in training.describe()["message"]
+
+
+def test_a_failure_names_the_image_and_no_option_of_python(tmp_path: Path) -> None:
+    found, expected = "2 images (the first: a `x`. Leave it out (`train(skip_bad=True)`).)", "none"
+    error = DataError(
+        tmp_path / "run-1-data" / "images" / "p0.png", found, expected, "Run `pixelwise check a`. Mend it."
+    )
+    parts = {"error": str(error), **error_parts(error)}
+    told = training_module.describe_failure(parts, tmp_path)
+    assert told == "p0.png: found 2 images (the first: a `x`. Leave it out.); expected none. Mend it."
+    folder = {**parts, "where": str(tmp_path / "run-1-data"), "found": "no image"}
+    assert training_module.describe_failure(folder, tmp_path).startswith("Found no image; expected")
+    assert training_module.describe_failure({"error": "no"}, tmp_path) == "no"

@@ -106,8 +106,8 @@ class Corrector:
                 yield RegionPart("labels", part, values)
 
     def add_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """Make the connected region of labels at a point an object."""
-        box_tlbr, mask = _region(labels.label_map, action["point"])
+        """Make the connected region of labels at a point an object. Pixels that touch at a corner are connected."""
+        box_tlbr, mask = _region(labels.label_map, action["point"], corners=True)
         row, column = pixel_of(action["point"], labels.size)
         if labels.label_map.read((row, column, row + 1, column + 1))[0, 0] == IGNORE_INDEX:
             raise OptionError("point", "a pixel without a label", "a labelled region", "Label the object first.")
@@ -298,15 +298,15 @@ def _is_cut(objects: Int32, count: int, box_tlbr: Box, size: tuple[int, int]) ->
     return is_cut
 
 
-def _region(values: TiledMap, point: Point) -> tuple[Box, Mask]:
+def _region(values: TiledMap, point: Point, *, corners: bool = False) -> tuple[Box, Mask]:
     """Return the connected region of equal value at a point, in a window around it."""
     window = _window(point, values.size, MOST_SIDE)
-    return _region_in(values.read(window), point, window)
+    return _region_in(values.read(window), point, window, corners=corners)
 
 
-def _region_in(values: AnyMap, point: Point, window: Box) -> tuple[Box, Mask]:
+def _region_in(values: AnyMap, point: Point, window: Box, *, corners: bool = False) -> tuple[Box, Mask]:
     """Return the connected region of equal value at a point; `values` are those of a window around it."""
-    box_tlbr, mask = region_at(values, (point[0] - window[0], point[1] - window[1]))
+    box_tlbr, mask = region_at(values, (point[0] - window[0], point[1] - window[1]), corners=corners)
     return shift(box_tlbr, window[:2]), mask
 
 

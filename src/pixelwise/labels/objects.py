@@ -89,8 +89,8 @@ def separate_objects(interior: AnyArray, border: AnyArray | None = None, seeds: 
     return parts if border is None else seeded_watershed(-_depth(foreground), parts, foreground | (parts > 0))
 
 
-def region_at(label_map: AnyMap, point: Point) -> tuple[Box, Mask]:
-    """Return the 4-connected region of equal value that holds a point.
+def region_at(label_map: AnyMap, point: Point, *, corners: bool = False) -> tuple[Box, Mask]:
+    """Return the connected region of equal value that holds a point.
 
     Parameters
     ----------
@@ -98,6 +98,8 @@ def region_at(label_map: AnyMap, point: Point) -> tuple[Box, Mask]:
         A label map or an instance map, (height, width).
     point
         (row, column) in pixels, within the map.
+    corners
+        Whether pixels that touch at a corner only are connected (8-connected); by default they are not (4-connected).
 
     Returns
     -------
@@ -119,10 +121,11 @@ def region_at(label_map: AnyMap, point: Point) -> tuple[Box, Mask]:
     """
     row, column = pixel_of(point, label_map.shape)
     value, half = label_map[row, column], _WINDOW // 2
+    structure = ndimage.generate_binary_structure(2, 2 if corners else 1)
     while True:
         top, left = max(row - half, 0), max(column - half, 0)
         window = label_map[top : row + half + 1, left : column + half + 1]
-        parts, _ = ndimage.label(window == value)
+        parts, _ = ndimage.label(window == value, structure)
         number = parts[row - top, column - left]
         rows, columns = ndimage.find_objects(parts, number)[number - 1]
         reaches_edge = (

@@ -48,6 +48,7 @@ class _State:
     score: float | None = None
     metric: str = "mIoU"
     message: str = ""
+    note: str = ""
     phase: str = PREPARING
     steps: int | None = None
     first_step: tuple[int, float] | None = None
@@ -152,7 +153,7 @@ class Training:
             "share": state.share_of_steps if self._process else state.share,
             "remaining_seconds": state.remaining_seconds if self._process else None,
             "score": state.score,
-            "message": state.message,
+            "message": state.message or state.note,
             "run": state.run,
             "minutes": state.minutes,
             "metric": state.metric,
@@ -222,10 +223,12 @@ class Training:
             self._launch(name, minutes, {**arguments, "data": str(data.path), "images_root": _text(data.images_root)})
             if task == "instance":
                 self._state.metric = "AP"  # what validation measures
+            notes = [data.loose.describe()]
             if left_out:
                 images = quantity(left_out, "image")
-                self._state.message = f"Labelled throughout, without an accepted object, and so left out: {images}."
-                self._on_change()
+                notes.append(f"Labelled throughout, without an accepted object, and so left out: {images}.")
+            self._state.note = " ".join(note for note in notes if note)
+            self._on_change()
 
     def resume(self) -> None:
         """Resume the run that was stopped. Raises `OptionError` where there is none."""
@@ -334,7 +337,8 @@ class Training:
             state.state = STOPPED
         else:
             state.state = FAILED
-            state.message = str(last.get("error") or self._last_log_lines(name) or f"it ended with code {code}")
+            said = describe_failure(last, self._folder)
+            state.message = said or self._last_log_lines(name) or f"it ended with code {code}"
 
     def _last_log_lines(self, name: str) -> str:
         text = (self._folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
@@ -362,6 +366,22 @@ def _count_without_objects(project: Project) -> int:
         is_partly = 2 * sum(pixels.values()) < image.size[0] * image.size[1]
         count += not is_partly and any(pixels.keys() - {0}) and not project.object_count(image.name)
     return count
+
+
+def describe_failure(said: dict[str, Any], folder: Path) -> str:
+    """Return the error of a training as the page tells it.
+
+    A file of the training's data goes by its name, its folder by none: `folder` holds what the page never shows.
+    Options of Python and of the command line are left out; the page has none of them.
+    """
+    if not {"where", "found", "expected", "remedy"} <= said.keys():
+        return str(said.get("error") or "")
+    where = Path(str(said["where"]))
+    inside = where.is_relative_to(folder)
+    name = (where.name if where.suffix else "") if inside else str(said["where"])
+    remedy = " ".join(text for text in re.split(r"(?<=\.) (?=[A-Z])", str(said["remedy"])) if "`" not in text)
+    told = re.sub(r" ?\(`[^`]*`\)", "", f"found {said['found']}; expected {said['expected']}. {remedy}").strip()
+    return f"{name}: {told}" if name else told[:1].upper() + told[1:]
 
 
 def read_score(run: Path) -> dict[str, Any]:

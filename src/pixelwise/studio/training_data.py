@@ -7,19 +7,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import output_errors, write_text
-from pixelwise.instances.objects import renumber
-from pixelwise.labels.corrections import tiles_of
-from pixelwise.labels.image_labels import ImageLabels
 from pixelwise.labels.mask_files import write_mask
 from pixelwise.labels.project import Project
 from pixelwise.labels.project_files import ProjectFolder, link_file, links_root, write_class_list
-from pixelwise.labels.proposals import border_class
-from pixelwise.labels.tiled_map import TiledMap
+from pixelwise.studio.object_labels import LooseLabels, ObjectLabels, join_loose
 
 CLASSES = "classes.json"
 """The project's classes, beside the data."""
@@ -31,26 +25,31 @@ HELD_OUT = "held-out"
 
 @dataclass(frozen=True)
 class FrozenData:
-    """A data set on disk, and the folder outside of it that holds its images, where there is one."""
+    """A data set on disk.
+
+    images_root: the folder outside of it that holds its images, where there is one. loose: labels that were left out.
+    """
 
     path: Path
     images_root: Path | None
+    loose: LooseLabels
 
 
 def freeze_data(project: Project, path: Path, task: str | None = None) -> FrozenData:
     """Create a data set at `path` from links to the project's files. Its masks stay as they are, since the project
     replaces mask files and never changes them.
 
-    For the task `instance`, masks are rewritten if a class marks the border between objects (see
-    `proposals.border_class`). That class helps to label; as a class to learn it would contradict the objects. Inside
-    objects it becomes their class, elsewhere no label.
+    For the task `instance`, masks are rewritten where a class marks the border between objects, and where labels belong
+    to no object (see `ObjectLabels`).
 
     Raises `DataError` where nothing can be learned yet, and `OutputError`.
     """
     _require_labels(project)
     project.flush()
     source, target = project.folder, ProjectFolder(path)
-    classes, border = project.classes, border_class(project.classes) if task == "instance" else None
+    classes, loose = project.classes, []
+    object_labels = ObjectLabels(project) if task == "instance" else None
+    border = object_labels.border if object_labels else None
     if border is not None:
         rest = [index for index in range(classes.num_classes) if index != border]
         classes = ClassMap(
@@ -69,37 +68,20 @@ def freeze_data(project: Project, path: Path, task: str | None = None) -> Frozen
                 if not file.is_file():
                     continue
                 folder.mkdir(exist_ok=True)
-                if folder == target.masks and border is not None:
-                    label_map = _without_border(project.labels(image.name), border)
-                    write_mask(folder / file.name, label_map, project.number, classes)
-                    (target.studio / LABELS).mkdir(exist_ok=True)
-                    link_file(file, target.studio / LABELS / file.name)
-                else:
-                    link_file(file, folder / file.name)
+                if folder == target.masks and object_labels is not None:
+                    label_map, without_object = object_labels.read(image.name)
+                    loose.append(without_object)
+                    if border is not None or without_object.pixels:
+                        write_mask(folder / file.name, label_map, project.number, classes)
+                        (target.studio / LABELS).mkdir(exist_ok=True)
+                        link_file(file, target.studio / LABELS / file.name)
+                        continue
+                link_file(file, folder / file.name)
         write_class_list(target.classes, classes)
         write_text(target.studio / CLASSES, json.dumps({"classes": project.classes.to_dict()}))
         for file in source.root.glob("*.txt"):
             shutil.copyfile(file, path / file.name)
-    return FrozenData(path, links_root(target))
-
-
-def _without_border(labels: ImageLabels, border: int) -> TiledMap:
-    """Return a label map without the border class: inside an object it becomes the object's class, elsewhere no
-    label."""
-    label_map = TiledMap(labels.size, np.dtype(np.uint8), IGNORE_INDEX)
-    shift = np.arange(256, dtype=np.uint8)
-    shift[border + 1 : IGNORE_INDEX] -= 1
-    for box_tlbr in tiles_of((0, 0, *labels.size)):
-        values, ids = labels.label_map.read(box_tlbr), labels.instance_map.read(box_tlbr)
-        is_border = values == border
-        numbers, _ = renumber(ids)
-        votes = np.bincount(256 * numbers.ravel() + values.ravel(), minlength=256 * (int(numbers.max()) + 1))
-        votes = votes.reshape(-1, 256)
-        votes[0], votes[:, [border, IGNORE_INDEX]] = 0, 0
-        class_of = np.where(votes.any(axis=1), votes.argmax(axis=1), IGNORE_INDEX).astype(np.uint8)
-        values[is_border] = class_of[numbers[is_border]]
-        label_map.write(box_tlbr, shift[values])
-    return label_map
+    return FrozenData(path, links_root(target), join_loose(loose))
 
 
 def _require_labels(project: Project) -> None:
