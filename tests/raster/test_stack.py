@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,16 @@ def test_what_holds_one_picture_has_one_frame(tmp_path: Path) -> None:
     (tmp_path / "c.gif").write_bytes(b"GIF89a")
     assert frame_count(tmp_path / "c.gif") == 1
     assert frame_count(tmp_path / "none.gif") == 1
+
+
+def test_a_file_has_no_more_frames_than_fit_into_it(tmp_path: Path) -> None:
+    path = animation(tmp_path / "a.png")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"acTL")
+    content[start + 4 : start + 8] = (2**31 - 1).to_bytes(4, "big")
+    content[start + 12 : start + 16] = zlib.crc32(content[start : start + 12]).to_bytes(4, "big")
+    path.write_bytes(content)
+    with Image.open(path) as image:
+        assert image.n_frames == 2**31 - 1
+    assert frame_count(path) == page_count(path) == 1
+    assert_array_equal(read_image(path), FRAMES[0])

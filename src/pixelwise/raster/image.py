@@ -39,6 +39,8 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_GRAY_ALPHA = 4
 ANIMATED_STARTS = (b"GIF8", PNG_START, b"RIFF")
 """The first bytes of files that may hold an animation: GIF, PNG, WebP."""
+LEAST_FRAME_BYTES = 12
+"""No frame of an animation takes fewer bytes of its file."""
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that swap height and width."""
 
@@ -198,7 +200,7 @@ def page_count(path: Path) -> int:
     if pages := count_pages(file) if file.suffix.lower() in STACK_ENDINGS else 0:
         return pages
     with _open(path) as image:
-        return int(getattr(image, "n_frames", 1))
+        return _count_frames(image, file)
 
 
 def frame_count(path: Path) -> int:
@@ -210,9 +212,15 @@ def frame_count(path: Path) -> int:
             if not file.read(len(PNG_START)).startswith(ANIMATED_STARTS):
                 return 1
         with _open(path) as image:
-            return int(getattr(image, "n_frames", 1))
+            return _count_frames(image, path)
     except (ImageError, OSError, ValueError):
         return 1
+
+
+def _count_frames(image: Image.Image, file: Path) -> int:
+    """Return how many frames an opened image has; 1 where its header declares more than the file can hold."""
+    frames = int(getattr(image, "n_frames", 1))
+    return frames if frames * LEAST_FRAME_BYTES <= file.stat().st_size else 1
 
 
 def tiff_page(path: Path) -> Page | None:
