@@ -66,7 +66,8 @@ Each heading names the split that is scored, the rounds of strokes, and the minu
 outlined objects (0: no training). "Live" is the score of the live model after the strokes, "trained" that of the
 training. Scores are TP / (TP + FN + FP) at an IoU of 0.5 over all objects of the split; the mean over images is in
 brackets. For comparison: StarDist, trained on 447 images, reaches {stardist} on a test split of the same size
-(Schmidt et al., MICCAI 2018, arXiv:1806.03535)."""
+(Schmidt et al., MICCAI 2018, arXiv:1806.03535). To do the same by hand: [Nuclei without masks, step by
+step](../guides/objects.md#nuclei-without-masks-step-by-step)."""
 HEAD = (
     *("seed", "strokes", "labelled", "minutes of strokes", "live"),
     *("accepted / outlined", "minutes of these", "trained"),
