@@ -20,6 +20,9 @@ from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.session import Session
 from pixelwise.training.usable_data import select_usable_data
 
+SHORT_MINUTES = 2.0
+"""A training of fewer minutes learns little."""
+
 
 def train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, session: Session) -> dict[str, Any]:
     """Train and measure a model for each fold, then train the model of the run on all images. Return its metrics."""
@@ -31,6 +34,10 @@ def train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, sess
     each = _share_minutes(replace(options, resume=True), count, is_new=first is None)
     if first is not None:
         each = inherit_options(each, first, (*NET, *TRAINING))
+    if each.minutes is not None:
+        shared = f"the minutes are shared by {count + 1} trainings, {each.minutes:.1f} each"
+        hint = f"; give more `minutes`, such as {5 * (count + 1)}" if each.minutes < SHORT_MINUTES else ""
+        session.display.message(f"{shared}{hint}")
     scorers, further = [], new_metrics(each.metrics or ())
     for number, part in enumerate(parts, start=1):
         session.display.message(f"fold {number} of {count}")

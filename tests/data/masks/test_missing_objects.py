@@ -102,6 +102,18 @@ def test_objects_on_the_background_of_the_mask(cells: Path, save, discs) -> None
     assert "found 1 objects of the instance maps, in 1 of the images (0)" in result.problems[0].message
 
 
+def test_a_first_class_that_has_objects_is_no_background(save, tmp_path: Path) -> None:
+    for seed in range(4):
+        ids = np.where(np.arange(64) < 32, 1, 2)[None].repeat(64, 0)
+        save(f"images/{seed}.png", np.random.default_rng(seed).integers(0, 256, (64, 64, 3)))
+        save(f"masks/{seed}.png", ids - 1)
+        save(f"instances/{seed}.png", ids)
+    (tmp_path / "classes.txt").write_text("sky\nroad\n")
+    assert not [problem for problem in told(tmp_path)[1] if problem[1] == "assumed"]
+    (tmp_path / "classes.txt").write_text("background\nroad\n")
+    assert (".", "assumed") in told(tmp_path)[1]
+
+
 def test_pascal_voc_too(cells: Path, tmp_path: Path, save) -> None:
     out = tmp_path / "voc"
     write_voc(open_folders(cells), out)

@@ -21,6 +21,7 @@ from pixelwise.metrics.pixels import counted_pixels
 
 Int64 = npt.NDArray[np.int64]
 
+BACKGROUND = "background"
 _THICK = 2
 """Pixels by which an object's border may differ between mask and instance map."""
 
@@ -59,8 +60,9 @@ def find_missing_objects(
 ) -> list[tuple[Item | None, Problem]]:
     """Return the problems of images whose masks show objects without an id, and of ids on the first class.
 
-    A class has objects if it has ids in at least half of the images that show it and have any id; the first class,
-    background, has none. A problem of a single image comes with its item.
+    A class has objects if it has ids in at least half of the images that show it and have any id. The first class has
+    none missing, since it may be background; if it is called so, or seldom has ids, those that it has are told. A
+    problem of a single image comes with its item.
     """
     with_ids = [image for image in images if image.ids.any()]
     maps = sum(image.has_map for image in images)
@@ -73,6 +75,7 @@ def find_missing_objects(
     images_with_class = np.sum([image.pixels > 0 for image in with_ids], axis=0)
     images_with_ids = np.sum([image.ids > 0 for image in with_ids], axis=0)
     things = (images_with_ids > 0) & (2 * images_with_ids >= images_with_class)
+    first_has_objects = things[0] and classes.names[0] != BACKGROUND
     things[0] = False
     problems: list[tuple[Item | None, Problem]] = []
     for image in images:
@@ -80,7 +83,7 @@ def find_missing_objects(
         if message:
             file = image.item.instances or image.item.image
             problems.append((image.item, Problem(file, "missing_objects", message)))
-    if things.any():
+    if things.any() and not first_has_objects:
         problems += [(None, problem) for problem in _ids_on_background(root, classes, images)]
     return problems
 
