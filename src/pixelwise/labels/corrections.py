@@ -314,7 +314,7 @@ def _new_object(labels: ImageLabels, box_tlbr: Box, mask: Mask) -> Iterator[Regi
     """Yield a new object: the pixels of a mask that belong to no other object."""
     free = mask & (labels.instance_map.read(box_tlbr) == 0)
     if not free.any():
-        remedy = "Split or remove the object that is there."
+        remedy = "Split or delete the object that is there."
         raise OptionError("point", "an object already", "a place without one", remedy)
     new_id = _next_ids(labels, 1)[0]
     yield RegionPart("objects", box_tlbr, np.where(free, new_id, UNCHANGED["objects"]).astype(np.int32))
