@@ -450,6 +450,7 @@ def test_training_is_followed_and_exports_are_written(
     assert "mIoU: 50.0 % on test images" in model
     assert "The live model was better (60.0 % against 40.0 %)" in model
     assert "train for 10 min or more" in model
+    assert "run-1 was better" not in model
     assert "the trained net run-1" in report
     assert "single objects" not in live
     for row, name in ((0, "model.onnx"), (3, "overlays/p0.png"), (4, "coco")):

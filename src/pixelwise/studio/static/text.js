@@ -180,7 +180,7 @@ export const T = {
     minutes: "Minutes",
     task: "Find",
     tasks: { instance: "single objects", semantic: "areas" },
-    fromLast: "Go on from the last run",
+    fromLast: (name) => `Go on from the last run, ${name}`,
     start: "Train",
     stop: "Stop",
     resume: "Go on",
@@ -222,8 +222,12 @@ export const T = {
       if (low == null) return "Too few held-out labels to tell which is better, so nothing was switched.";
       return `Too close to tell, so nothing was switched: the net is between ${points(-low)} worse and ${points(high)} better.`;
     },
-    advice: (minutes, hasObjects) =>
-      `${hasObjects ? "Only a trained net finds single objects outside of the studio." : ""} To get a better net, train for ${longer(minutes)} or more, or label more images.`.trim(),
+    /** `isDoubted`: it is already said to train longer. */
+    advice: (minutes, hasObjects, isDoubted) =>
+      [
+        hasObjects && "Only a trained net finds single objects outside of the studio.",
+        !isDoubted && `To get a better net, train for ${longer(minutes)} or more, or label more images.`,
+      ].filter(Boolean).join(" "),
     favour: "Labels that were accepted from the live model favour it.",
     on: ({ metric, unit, units, images, pixels, split }) => {
       const of = T.comparison.units[unit](units, split);
@@ -284,8 +288,9 @@ export const T = {
     model: "Model",
     modelHint: (name, isNewest) =>
       `model.onnx: the trained net ${name}, ${isNewest ? "the newest" : "which is shown"}, with everything that prediction needs.`,
-    liveWasBetter: (run, hasObjects) =>
-      `The live model was better (${percent(run.comparison.live, 1)} against ${percent(run.comparison.net, 1)}). ${T.comparison.advice(run.minutes, hasObjects)}`,
+    liveWasBetter: (run, ...about) =>
+      `The live model was better (${percent(run.comparison.live, 1)} against ${percent(run.comparison.net, 1)}). ${T.comparison.advice(run.minutes, ...about)}`,
+    earlierWasBetter: ({ name, score }) => `${name} was better (${percent(score, 1)}): show its prediction, and this row exports it.`,
     live: "Live model",
     liveHint: "live.onnx: the model that learns while you draw, fitted on all labels. It takes some minutes.",
     liveAreas: "The file predicts areas, not single objects. For objects, train longer and export Model.",

@@ -14,9 +14,11 @@ export function Comparison() {
   const run = useStore(comparedRun);
   const use = useStore((s) => s.project.live?.use ?? "live");
   const ofObjects = useStore(hasObjects);
+  const doubted = useStore((s) => Boolean(s.training.doubt) && s.training.run === run?.name);
   if (!run) return null;
   const { comparison } = run;
   const scores = comparison.net != null;
+  const advice = comparison.better === "live" && T.comparison.advice(run.minutes, ofObjects, doubted);
   const rows = [
     ["live", T.comparison.live, comparison.live],
     [run.name, T.comparison.net(run.name), comparison.net],
@@ -33,7 +35,7 @@ export function Comparison() {
     ${scores
       ? html`<p class="note"><b>${T.comparison.verdict(comparison, use === (comparison.better === "net" ? run.name : "live"))}</b>
           ${" "}<span title=${T.comparison.measureHint[comparison.metric]}>${T.comparison.on(comparison)}</span> ${T.comparison.favour}</p>
-          ${comparison.better === "live" && html`<p class="note warning">${T.comparison.advice(run.minutes, ofObjects)}</p>`}`
+          ${advice && html`<p class="note warning">${advice}</p>`}`
       : html`<p class="note">${T.comparison.none(comparison.reason)}</p>`}
   </fieldset>`;
 }

@@ -94,9 +94,9 @@ function TrainingForm({ training }) {
   const tasks = useStore((s) => s.preferences.tasks);
   const setTask = (task) => commands.prefer({ tasks: { ...tasks, [key]: task } });
   const task = ofObjects ? (tasks[key] ?? "instance") : "semantic"; // follows the project until a person chooses
-  const hasRun = training.state === "done" || (training.runs ?? []).some((run) => run.split); // not one from elsewhere
+  const last = (training.runs ?? []).findLast((run) => run.minutes !== null); // not one from elsewhere
   const tests = useStore((s) => s.project.images.filter((image) => image.test).length);
-  const start = () => commands.startTraining({ minutes: chosen, fromLast: hasRun && fromLast, task });
+  const start = () => commands.startTraining({ minutes: chosen, fromLast: last !== undefined && fromLast, task });
   return html`${ofObjects && html`<${Choice} label=${T.training.task} value=${task} options=${T.training.tasks} onChange=${setTask} />`}
     <div class="row">
       <${Choice} label=${T.training.minutes} value=${String(chosen)} options=${{ 1: "1", 2: "2", 5: "5", 10: "10", 30: "30", 60: "60" }}
@@ -104,8 +104,8 @@ function TrainingForm({ training }) {
       <button type="button" class="button primary" onClick=${start}>${T.training.start}</button>
       ${training.state === "stopped" && html`<button type="button" class="button" onClick=${commands.resumeTraining}>${T.training.resume}</button>`}
     </div>
-    ${hasRun &&
-    html`<label class="tick"><input type="checkbox" checked=${fromLast} onChange=${(event) => setFromLast(event.target.checked)} />${T.training.fromLast}</label>`}
+    ${last &&
+    html`<label class="tick"><input type="checkbox" checked=${fromLast} onChange=${(event) => setFromLast(event.target.checked)} />${T.training.fromLast(last.name)}</label>`}
     ${tests > 0 && training.state === "done" && training.score == null && html`<p class="note">${T.training.noScore}</p>`}
     ${tests < 5 && html`<p class="note">${tests ? T.training.fewTest(tests) : T.training.noTest}</p>`}`;
 }
