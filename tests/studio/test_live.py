@@ -58,7 +58,10 @@ def test_strokes_are_learned_predicted_accepted_and_asked_about(client: Any, stu
     truth = np.zeros((90, 140), np.uint8)
     truth[:, HALF:] = 1
     wait(lambda: (predicted(client, 0)[..., 0] == truth).mean() > 0.9)
+    wait(lambda: [data["settled"] for name, data in heard if name == "model"][-1])
+    assert not told["settled"]  # the first one comes soon
     assert client.get("/api/project").json()["live"]["available"]
+    assert client.get("/api/project").json()["live"]["settled"]
 
     # Another image has the same model; a test image teaches it nothing.
     client.post("/api/view", json={**view, "image": 1})

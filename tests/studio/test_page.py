@@ -160,6 +160,34 @@ def test_polygon_and_rest_is_background(studio: ServedStudio, visit: Callable[..
     assert (filled[drawn != 2] == 0).all()
 
 
+def test_a_closed_polygon_leaves_no_corner(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
+    window = visit(f"{studio.address}/#4")
+    window.press("2", "p")
+    for corner in ((20.0, 20.0), (20.0, 60.0), (60.0, 60.0)):
+        window.click(*corner)
+    window.page.mouse.dblclick(*window.place(60.0, 20.0))  # the last corner
+    window.saved()
+    drawn = studio.label_map(4)
+    assert abs((drawn == 1).sum() - 1600) < 90
+    for corner in ((100.0, 100.0), (100.0, 140.0), (140.0, 140.0)):
+        window.click(*corner)
+    window.page.mouse.dblclick(*window.place(100.0, 100.0))  # on the first corner; the second click draws none
+    window.saved()
+    for corner in ((180.0, 250.0), (180.0, 290.0)):
+        window.click(*corner)
+    x, y = window.place(180.0, 290.0)
+    window.page.mouse.click(x, y + 6)  # near the last one, and a corner of its own
+    window.click(220.0, 250.0)
+    window.press("Enter")
+    window.saved()
+    areas = [(studio.label_map(4)[rows] == 1).sum() for rows in (slice(90, 150), slice(170, 230))]
+    assert abs(areas[0] - 800) < 60
+    assert abs(areas[1] - 850) < 120
+    assert window.page.evaluate("() => stage.marks.shapes") == {}
+    window.press("Control+z", "Control+z", "Control+z")  # the model of the other tests learns nothing from it
+    window.saved()
+
+
 def test_classes_are_edited_and_names_are_text(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
     window = visit(f"{studio.address}/#3")
     page = window.page
@@ -383,7 +411,8 @@ def test_the_model_learns_is_asked_and_accepted(studio: ServedStudio, visit: Cal
         window.press(key)
         for row, column in places:
             window.draw((int(row), int(column)), (int(row) + 2, int(column) + 4), steps=2)
-    window.until("() => store.get().model > 0 && !store.get().outdated && stage.predictionAt([10, 10])", 40)
+    window.saved()
+    window.until("() => store.get().model > 0 && !store.isBehind(store.get()) && stage.predictionAt([10, 10])", 40)
     classes = {window.page.evaluate("(p) => stage.predictionAt(p).class_index", [int(r), int(c)]) for r, c in inside}
     assert 1 in classes
 
@@ -397,8 +426,20 @@ def test_the_model_learns_is_asked_and_accepted(studio: ServedStudio, visit: Cal
     assert studio.label_map(7)[int(row), int(column)] == 0
 
     assert (studio.label_map(7) == IGNORE_INDEX).mean() > 0.9
-    window.press("Shift+A")
-    window.page.wait_for_selector("text=The prediction is now the label")
+    window.until("() => !store.get().outdated && !store.get().settling", 40)
+    assert window.page.locator(".panel.model .state").inner_text() == "Up to date"
+    window.press("2", "b")
+    window.draw((5, 5), (5, 40), steps=2)
+    window.page.evaluate(
+        "() => { window.log = []; store.subscribe((s) =>"
+        " log.push([s.accepting, s.saving.waiting > 0 || s.settling, store.isLearning(s)])); }"
+    )
+    window.press("Control+z", "Shift+A")  # which waits for the prediction after the undo
+    window.page.wait_for_selector("text=The prediction is now the label", timeout=40_000)
+    waits = window.page.evaluate("() => log")
+    assert ["labels", True, True] in waits
+    end = max(index for index, (accepting, _, _) in enumerate(waits) if accepting)
+    assert waits[end][1] is False  # all is saved, and the model has settled
     assert (studio.label_map(7) != IGNORE_INDEX).all()
     window.page.get_by_role("button", name="Undo").last.click()
     window.until("() => store.get().project.images[7].labelled < 0.1")

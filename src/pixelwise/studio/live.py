@@ -78,6 +78,8 @@ class LiveWorker:
         The number of the newest prediction. It grows with every fit and every change of the model.
     learned
         The number of the last action that the model has learned from.
+    is_settled
+        Whether the model has learned all it can from these labels, or will change without a new one.
     use
         `LIVE`, or the name of the run whose prediction is shown.
     """
@@ -87,7 +89,7 @@ class LiveWorker:
         self._grids = [tile_boxes(image.size) for image in project.images]
         self.store = PredictionStore([image.size for image in project.images])
         self.number, self.learned, self.use = 0, 0, LIVE
-        self.is_paused = False
+        self.is_paused, self.is_settled = False, True
         self.problem = ""
         self._once = False
         self._run: RunPredictor | None = None
@@ -174,6 +176,7 @@ class LiveWorker:
             "model": self.number,
             "use": self.use,
             "number": self.learned,
+            "settled": self.is_settled,
             "available": self._can_predict,
             "problem": self.problem,
         }
@@ -338,8 +341,9 @@ class LiveWorker:
             return False
         self._predict(learner, outdated[0])
         if len(outdated) % TOLD_TILES == 1:
+            self.is_settled = self._run is not None or learner.is_settled
             data = {"model": self.number, "image": outdated[0][0], "number": self.learned, "use": self.use}
-            self._hub.publish("model", data)
+            self._hub.publish("model", {**data, "settled": self.is_settled})
         return True
 
     def _predict(self, learner: Learner, tile: Tile) -> None:

@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { freeColor, isBackground } from "./colors.js";
 import { savePreferences } from "./preferences.js";
 import { complain, openImage, openImageEntry, pointer, refresh, stage, submit, toast } from "./session.js";
-import { classesOf, currentClass, get, imageOf, imagesOf, isLearning, set, watch } from "./store.js";
+import { canLearn, classesOf, currentClass, get, imageOf, imagesOf, isBehind, isLearning, set, subscribe, watch } from "./store.js";
 import { shownImages } from "./panels/image_order.js";
 import { T } from "./text.js";
 
@@ -52,12 +52,41 @@ export function acceptRegion() {
   act({ type: "accept", point, only_sure: get().onlySure });
 }
 
+const isUpToDate = (s) =>
+  s.saving.waiting === 0 && (!canLearn(s) || Boolean(s.project.live?.problem) || !(isBehind(s) || s.model === 0));
+
+/**
+ * Waits for the prediction of all that is drawn: an older one may have one object where a line now separates two. The
+ * promise of true; of false where another image is opened meanwhile, or the same is asked for again to take it back.
+ */
+async function newestPrediction(what) {
+  if (get().accepting) {
+    set({ accepting: null });
+    return false;
+  }
+  if (isUpToDate(get())) return true;
+  const { image } = get();
+  set({ accepting: what });
+  if (get().project?.live?.paused) api.setLive({ once: true }).catch(complain);
+  return new Promise((resolve) => {
+    const stop = subscribe((s) => {
+      const waits = s.accepting === what && s.image === image;
+      if (waits && !isUpToDate(s)) return;
+      stop();
+      if (s.accepting === what) set({ accepting: null });
+      resolve(waits);
+    });
+  });
+}
+
 export async function acceptAll() {
+  if (!(await newestPrediction("labels"))) return;
   const answer = await act({ type: "accept", whole: true, only_sure: get().onlySure });
   if (answer) toast(T.accept.done, { action: withUndo });
 }
 
 export async function acceptObjects() {
+  if (!(await newestPrediction("objects"))) return;
   const before = imageOf(get())?.objects ?? 0;
   const answer = await act({ type: "object_accept_all", whole: true });
   if (answer) toast(T.accept.objects((answer.image?.objects ?? before) - before), { action: withUndo });

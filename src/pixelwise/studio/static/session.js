@@ -20,6 +20,7 @@ const queue = new ActionQueue((saving) => set({ saving }), complain, loadAnew);
 let leaving = false; // the page is being loaded anew
 let lastChange = 0; // number of the last action that changed labels
 let learned = 0; // number of the last action that the newest model has learned from
+let settled = null; // the first model that has learned all it can from the last change, null until there is one
 let answering = 0; // the first model that has learned from the last change, null until there is one
 let projectTimer = null;
 let toastCount = 0;
@@ -30,6 +31,8 @@ export const stage = new Stage({
   onPrediction: (model) => {
     const current = !isLive(get()) || (answering !== null && model >= answering);
     if (current && get().outdated) set({ outdated: false });
+    const last = !isLive(get()) || (settled !== null && model >= settled);
+    if (last && get().settling) set({ settling: false });
     showReadout(pointer.point());
   },
   onFailure: (error) => {
@@ -119,7 +122,11 @@ function actionDone({ image, type }, answer, { delay }) {
     if (image === stage.image) stage.changed(box, number, { delay, objects });
     lastChange = Math.max(lastChange, number);
     answering = learned >= lastChange ? get().model : null; // its prediction may be told of before the action is answered
-    if (isLive(get()) && get().model > 0) set({ outdated: true });
+    if (learned < lastChange) settled = null;
+    if (isLive(get()) && get().model > 0) {
+      set({ outdated: true, settling: true });
+      stage.predictionArrived(); // it may be that of the new labels already
+    }
   }
   stage.number = Math.max(stage.number, number);
   const { project } = get();
@@ -221,9 +228,13 @@ const hear = {
     if (client === api.client) return; // the answer to the action tells the same
     actionDone({ image, type }, { number, changed_box_tlbr: box }, { delay: 0 });
   },
-  model({ model, number, use }) {
+  model({ model, number, use, settled: isSettled }) {
     learned = number;
-    if (learned >= lastChange) answering ??= model;
+    if (learned >= lastChange) {
+      answering ??= model;
+      settled = isSettled ? (settled ?? model) : null;
+    }
+    if (!isSettled && !get().settling) set({ settling: true });
     if (use !== undefined && use !== get().project?.live?.use) refreshSoon();
     set({ model });
     stage.newModel(model);
@@ -276,7 +287,7 @@ export async function start() {
   watch((s) => s.training.state, trainingChanged);
   const project = await refresh();
   queue.project = project.key;
-  set({ model: project.live?.model ?? 0 });
+  set({ model: project.live?.model ?? 0, settling: project.live?.settled === false });
   stage.newModel(get().model);
   showOpacity();
   const asked = Number(location.hash.slice(1));
@@ -306,7 +317,8 @@ function connectionChanged(connected) {
   if (!connected) return;
   queue.hurry();
   refresh()
-    .then(() => {
+    .then(({ live }) => {
+      hear.model(live); // what was told meanwhile is lost
       stage.changed(null, stage.number, { objects: true });
       stage.requestAll();
     })

@@ -21,6 +21,8 @@ let state = {
   reading: false, // nothing of the open image is there yet
   sharpening: null, // share of the open image that is read, while its picture is coarse
   outdated: false, // the shown prediction is older than the labels
+  settling: false, // the shown prediction will change without a new label
+  accepting: null, // "labels" or "objects" while these wait for the prediction of the newest labels
   features: null, // {done, all} of the open image
   model: 0,
   training: { state: "idle" },
@@ -73,9 +75,12 @@ const NO_IMAGES = [];
 export const classesOf = (s) => s.project?.classes ?? NO_CLASSES;
 export const imagesOf = (s) => s.project?.images ?? NO_IMAGES;
 export const imageOf = (s) => imagesOf(s).find((image) => image.id === s.image) ?? null;
+/** Whether there is enough to learn from. */
+export const canLearn = (s) => classesOf(s).filter((one) => one.pixels > 0).length > 1;
+/** Whether the shown prediction is not yet what the live model makes of the labels. */
+export const isBehind = (s) => s.outdated || s.settling;
 /** Whether a newer prediction of the live model is on its way. */
-export const isLearning = (s) =>
-  !s.project?.live?.paused && (s.outdated || (s.model === 0 && classesOf(s).filter((one) => one.pixels > 0).length > 1));
+export const isLearning = (s) => !s.project?.live?.paused && canLearn(s) && (isBehind(s) || s.model === 0);
 /** Whether the project is of single objects. */
 export const hasObjects = (s) => imagesOf(s).some((image) => image.objects > 0);
 export const currentClass = (s) => classesOf(s).find((c) => c.index === s.classIndex) ?? null;

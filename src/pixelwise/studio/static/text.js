@@ -93,6 +93,7 @@ export const T = {
     onlySure: "Only where the model is sure",
     acceptAll: "Accept the whole image",
     acceptObjects: "Accept all objects",
+    waits: "Waiting for the model …",
     clean: "Rest is background",
     cleanHint: "Everything without a label becomes background",
     clear: "Clear labels",

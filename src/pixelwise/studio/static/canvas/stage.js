@@ -148,6 +148,7 @@ export class Stage {
     this.setHasModel(this.model > 0);
     this.pauseOfLook = FIRST_LOOK;
     this.layers.prediction.request();
+    this.predictionArrived(); // all that is visible may be of this model already
   }
 
   /** Another model's prediction is to be shown: every tile is asked for again. */
@@ -168,7 +169,7 @@ export class Stage {
   predictionArrived() {
     const { layers, viewport } = this;
     const entries = viewport.tiles().map((tile) => layers.prediction.entry(tile));
-    if (entries.every((entry) => entry.pixels)) this.onPrediction(Math.min(...entries.map((entry) => entry.model)));
+    if (entries.length && entries.every((entry) => entry.pixels)) this.onPrediction(Math.min(...entries.map((entry) => entry.model)));
   }
 
   /** What the model says at a point: {class_index, uncertainty in 0..1}, or null. */

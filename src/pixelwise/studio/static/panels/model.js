@@ -1,5 +1,5 @@
 import * as commands from "../commands.js";
-import { hasObjects, isLearning, useStore } from "../store.js";
+import { hasObjects, isBehind, isLearning, useStore } from "../store.js";
 import { T } from "../text.js";
 import { html, useEffect, useState } from "../view.js";
 import { Curve } from "./curve.js";
@@ -23,6 +23,7 @@ function Live() {
   const model = useStore((s) => s.model);
   const features = useStore((s) => s.features);
   const learning = useStore(isLearning);
+  const behind = useStore(isBehind);
   const asking = useStore((s) => s.ask !== null);
   const runs = useStore((s) => s.training.runs) ?? [];
   const compared = useStore(comparedRun);
@@ -31,10 +32,10 @@ function Live() {
   else if (live.paused) state = T.live.paused;
   else if (features) state = T.live.features(features.done, features.all);
   else if (learning) state = T.live.outdated;
-  else if (model > 0) state = T.live.upToDate;
+  else if (model > 0 && !behind) state = T.live.upToDate;
   let light = "light";
   if (live.problem) light = "light bad";
-  else if (live.paused || (!model && !features && !learning)) light = "light off";
+  else if (live.paused || ((!model || behind) && !features && !learning)) light = "light off";
   else if (learning || features) light = "light busy";
   const shown = Object.fromEntries([["live", T.live.live], ...runs.map((run) => [run.name, run.name])]);
   return html`<p class="state" role="status"><i class=${light}></i>${state}</p>

@@ -26,6 +26,7 @@ export function ToolRail() {
 export function ToolOptions() {
   const tool = useStore((s) => s.tool);
   const mode = useStore((s) => s.objectMode);
+  const waits = useStore((s) => s.accepting === "objects");
   const hint = tool === "objects" ? T.toolHints.objects[mode] : T.toolHints[tool];
   return html`<div class="options" role="toolbar" aria-label=${T.tools[tool]}>
     <b>${T.tools[tool]}</b>
@@ -33,7 +34,7 @@ export function ToolOptions() {
     ${tool === "fill" && html`<${FillOf} />`}
     ${tool === "objects" &&
     html`<${Segments} label=${T.tools.objects} value=${mode} options=${T.options.objectModes} hints=${T.options.objectHints} onChange=${(objectMode) => set({ objectMode })} />
-      <button type="button" class="button" title="Shift+O" onClick=${commands.acceptObjects}>${T.options.acceptObjects}</button>`}
+      <button type="button" class="button" title="Shift+O" aria-busy=${waits} onClick=${commands.acceptObjects}>${waits ? T.options.waits : T.options.acceptObjects}</button>`}
     ${tool === "accept" && html`<${AcceptOptions} />`}
     <span class="hint">${hint}</span>
     <div class="space"></div>
@@ -64,9 +65,10 @@ function FillOf() {
 
 function AcceptOptions() {
   const onlySure = useStore((s) => s.onlySure);
+  const waits = useStore((s) => s.accepting === "labels");
   return html`<label class="tick">
       <input type="checkbox" checked=${onlySure} onChange=${(event) => set({ onlySure: event.target.checked })} />
       ${T.options.onlySure}
     </label>
-    <button type="button" class="button" title="Shift+A" onClick=${commands.acceptAll}>${T.options.acceptAll}</button>`;
+    <button type="button" class="button" title="Shift+A" aria-busy=${waits} onClick=${commands.acceptAll}>${waits ? T.options.waits : T.options.acceptAll}</button>`;
 }
