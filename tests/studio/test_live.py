@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,6 @@ def test_strokes_are_learned_predicted_accepted_and_asked_about(client: Any, stu
     truth[:, HALF:] = 1
     wait(lambda: (predicted(client, 0)[..., 0] == truth).mean() > 0.9)
     wait(lambda: [data["settled"] for name, data in heard if name == "model"][-1])
-    assert not told["settled"]  # the first one comes soon
     assert client.get("/api/project").json()["live"]["available"]
     assert client.get("/api/project").json()["live"]["settled"]
 
@@ -113,3 +113,32 @@ def test_paused_model_learns_when_it_is_asked(client: Any, studio: Any, heard: A
     wait(lambda: predicted(client, 0) is not None)
     assert studio.live.learned == number
     assert client.post("/api/live", json={}).status_code == 400
+
+
+def test_all_objects_are_accepted_also_where_nobody_looks(tmp_path: Path) -> None:
+    """An image of two tiles, of which one is in view. Two bright squares in either."""
+    from pixelwise.labels.project import open_project
+    from pixelwise.studio.actions import perform
+    from pixelwise.studio.live import View
+    from pixelwise.studio.state import Studio
+
+    picture = np.random.default_rng(3).integers(0, 60, (64, 1300, 3), np.uint8)
+    for left in (60, 400, 1100, 1200):
+        picture[16:48, left : left + 32] += 150
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(picture).save(tmp_path / "photos" / "wide.png")
+    studio = Studio(open_project(tmp_path / "photos", classes=["background", "cell"]))
+    try:
+        for columns, class_index in (([150, 250], 0), ([64, 88], 1)):
+            points = [[32.5, column] for column in columns]
+            stroke = {"type": "stroke", "points": points, "width": 9, "class_index": class_index}
+            perform(studio, {"client": "c", "image": 0, **stroke})
+        studio.live.look(View(0, (0, 0, 64, 600)))
+        wait(lambda: studio.live.store.number_of(0, 0) > 0)
+        answer = perform(studio, {"client": "c", "image": 0, "type": "object_accept_all", "whole": True})
+        assert answer["image"]["objects"] >= 4
+        assert studio.live.store.number_of(0, 1) == studio.live.number
+        instance_map = studio.project.labels("wide.png").instance_map.read((0, 0, 64, 1300))
+        assert len({int(instance_map[32, left + 16]) for left in (60, 400, 1100, 1200)} - {0}) == 4
+    finally:
+        studio.close()

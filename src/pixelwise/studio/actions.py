@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.text import short_repr
+from pixelwise.labels.corrections import MOST_SIDE
 from pixelwise.studio.requests import AsciiJSONResponse, client_of, read_json
 from pixelwise.studio.state import Studio
 
@@ -31,6 +32,9 @@ def perform(studio: Studio, content: dict[str, Any]) -> dict[str, Any]:
     image = None if number is None else project.images[number].name
     action = {name: value for name, value in content.items() if name not in ADDRESS}
     before = project.number
+    is_whole = action.get("type") == "object_accept_all" and action.get("whole")
+    if number is not None and is_whole and max(project.images[number].size) <= MOST_SIDE:  # a larger one is refused
+        studio.live.predict_all(number)
     resolve = None if number is None else studio.correct(number).resolve
     outcome = project.perform(action, image, client=client, resolve=resolve)
     if outcome.number > before:

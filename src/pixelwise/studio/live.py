@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.core.errors import ImageError, OutputError
+from pixelwise.core.errors import ImageError, OptionError, OutputError
 from pixelwise.labels.boxes import Box, tile_boxes
 from pixelwise.labels.project import Project
 from pixelwise.studio.events import EventHub
@@ -46,6 +46,8 @@ VIEW_TILES = 16
 """The most tiles that are predicted of a view, those in its middle."""
 MEASURED_SECONDS = 20.0
 """Labelling time between two measurements on the test images."""
+WAIT_SECONDS = 60.0
+"""The longest time that an action waits for the predictions of an image."""
 TOLD_TILES = 4
 """Clients are notified after this many new tiles of a view, and after the last."""
 Tile = tuple[int, int]
@@ -98,6 +100,8 @@ class LiveWorker:
         self._view: View | None = None
         self._changed = {number for number, image in enumerate(project.images) if project.counts(image.name)}
         self._has_new_labels = False
+        self._wanted: list[Tile] = []
+        """Tiles, in view or not, for whose newest prediction an action waits."""
         self._version = 0
         """Grows with every action; a fit that began before the last one is outdated."""
         self._last_action = 0.0
@@ -146,6 +150,22 @@ class LiveWorker:
         with self._condition:
             self._once = True
             self._wake()
+
+    def predict_all(self, image: int) -> None:
+        """Wait until the prediction of a whole image follows from all labels. Does nothing while paused, or where there
+        is no model. Raises `OptionError` after a minute."""
+        size, end = self._project.images[image].size, time.monotonic() + WAIT_SECONDS
+        tiles = [(image, tile) for tile in tiles_in(size, (0, 0, *size))]
+        with self._condition:
+            self._wanted = tiles
+            self._wake()
+            while self._works and self._can_predict and not self._is_closed and not self.problem:
+                if not (self._changed or self._has_new_labels or self._outdated(tiles)):
+                    break
+                if not self._condition.wait(end - time.monotonic()) and time.monotonic() >= end:
+                    remedy = "Try again in a moment."
+                    raise OptionError("prediction", "parts that are older than the labels", "the newest", remedy)
+            self._wanted = []
 
     def show(self, use: str, run: RunPredictor | None) -> None:
         """Show the prediction of a run, or with `None` that of the live model."""
@@ -236,6 +256,7 @@ class LiveWorker:
             or self._learn(learner, version)
             or self._predict_view(learner)
             or self._settle(learner, version)
+            or self._predict_wanted(learner)
             or self._prepare_others(learner)
             or self._measure(learner, version)
         )
@@ -336,7 +357,7 @@ class LiveWorker:
         """Predict one tile in view whose prediction is older than the model."""
         if not (self._works and self._can_predict):
             return False
-        outdated = [tile for tile in self._view_tiles() if self.store.number_of(*tile) < self.number]
+        outdated = self._outdated(self._view_tiles())
         if not outdated:
             return False
         self._predict(learner, outdated[0])
@@ -345,6 +366,19 @@ class LiveWorker:
             data = {"model": self.number, "image": outdated[0][0], "number": self.learned, "use": self.use}
             self._hub.publish("model", {**data, "settled": self.is_settled})
         return True
+
+    def _outdated(self, tiles: list[Tile]) -> list[Tile]:
+        """Return the tiles whose prediction is older than the model, but for those that cannot be read."""
+        return [tile for tile in tiles if tile not in self._broken and self.store.number_of(*tile) < self.number]
+
+    def _predict_wanted(self, learner: Learner) -> bool:
+        """Predict one tile for which an action waits."""
+        outdated = self._outdated(self._wanted) if self._works and self._can_predict else []
+        if outdated:
+            self._predict(learner, outdated[0])
+        with self._condition:
+            self._condition.notify_all()
+        return bool(outdated)
 
     def _predict(self, learner: Learner, tile: Tile) -> None:
         image, number = tile
