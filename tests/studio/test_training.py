@@ -316,6 +316,9 @@ def test_labels_without_an_object_are_told_with_the_training(client: Any, studio
     told = "121 labelled pixels of p0.png belong to no object"  # 37, and the 84 of the stroke of this fixture
     command(client, command="start", minutes=1, task="instance")
     assert told in training.describe()["message"]
+    first, second = training.describe()["places"]
+    assert (first["image"], first["name"]) == (0, "p0.png")
+    assert 12 <= second["point"][0] < 18
     wait(lambda: training.describe()["state"] == "done")
     assert told in training.describe()["message"]
 

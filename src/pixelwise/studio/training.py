@@ -36,6 +36,8 @@ FEW_STEPS = 30
 """A training of fewer steps learns next to nothing."""
 PREPARING, IN_STEPS = "preparing", "training"
 """Phases of a training; the process names those that follow."""
+MOST_PLACES = 3
+"""The most labelled regions without an object that the page leads to."""
 IDLE, RUNNING, STOPPING, STOPPED, DONE, FAILED = "idle", "running", "stopping", "stopped", "done", "failed"
 
 
@@ -49,6 +51,7 @@ class _State:
     metric: str = "mIoU"
     message: str = ""
     note: str = ""
+    places: list[dict[str, Any]] = field(default_factory=list)
     phase: str = PREPARING
     steps: int | None = None
     first_step: tuple[int, float] | None = None
@@ -154,6 +157,7 @@ class Training:
             "remaining_seconds": state.remaining_seconds if self._process else None,
             "score": state.score,
             "message": state.message or state.note,
+            "places": state.places,
             "run": state.run,
             "minutes": state.minutes,
             "metric": state.metric,
@@ -228,6 +232,10 @@ class Training:
                 images = quantity(left_out, "image")
                 notes.append(f"Labelled throughout, without an accepted object, and so left out: {images}.")
             self._state.note = " ".join(note for note in notes if note)
+            self._state.places = [
+                {"image": self._project.number_of(region.image), "name": region.image, "point": list(region.point)}
+                for region in data.loose.regions[:MOST_PLACES]
+            ]
             self._on_change()
 
     def resume(self) -> None:

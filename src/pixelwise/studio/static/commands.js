@@ -214,6 +214,17 @@ export async function answerAsked(index) {
   if (answer && get().ask) ask();
 }
 
+const RING_TIME = 5000; // milliseconds
+
+/** Opens an image at a point, with a ring around it for some seconds. */
+export function showPlace({ image, point: [row, column] }) {
+  const point = [row + 0.5, column + 0.5];
+  if (image !== get().image) openImage(image);
+  stage.marks.set("place", { points: [point], ring: true });
+  setTimeout(() => stage.marks.set("place", null), RING_TIME);
+  showClosely(point);
+}
+
 function tell(promise) {
   return promise.then(refresh).catch(complain);
 }

@@ -198,6 +198,7 @@ export const T = {
         `In ${duration(60 * minutes)} this computer has time for ${steps === 1 ? "a single training step" : `${steps} training steps`}: the net learns next to nothing. Train for ${longer(minutes)} or more.`,
       no_rise: ({ minutes }) => `The net did not get better in these ${duration(60 * minutes)}. Train for ${longer(minutes)} or more, or label more first.`,
     },
+    show: ({ name }) => `Show it in ${name}`,
     validation: (metric, score) => `${measure(metric)} so far, on the validation labels: ${percent(score, 1)}`,
     score: ({ metric, score, split, images, objects }) => {
       const where = images == null ? `${split ?? "held-out"} images` : counted(images, split === "test" ? "test image" : "held-out image");

@@ -65,6 +65,9 @@ function Training() {
       : html`<p class="note">${T.training.why}</p>`}
     ${state === "running" && html`<progress value=${training.share ?? undefined} max="1" aria-label=${T.training.label}></progress>`}
     ${training.message && state !== "idle" && html`<p class="note message" title=${training.message}>${training.message}</p>`}
+    ${state !== "idle" && training.places?.map(
+      (place) => html`<button type="button" class="quiet" onClick=${() => commands.showPlace(place)}>${T.training.show(place)}</button>`,
+    )}
     ${training.doubt && html`<p class="note warning">${T.training.doubts[training.doubt](training)}</p>`}
     ${state === "running" && training.score != null && html`<p class="note">${T.training.validation(training.metric, training.score)}</p>`}
     ${state === "done" && run?.score != null && compared?.name !== run.name && html`<p class="score">${T.training.score(run)}</p>`}
