@@ -103,7 +103,7 @@ class Client:
 
     def train(self, minutes: float, task: str) -> None:
         """Train, and wait for the end."""
-        self._ask("/api/training", {"command": "start", "minutes": minutes, "task": task, "from_last": False})
+        self._ask("/api/training", {"command": "start", "minutes": minutes, "task": task})
         end = time.monotonic() + 60 * minutes + PATIENCE
         while (training := self.project()["training"])["state"] == "running":
             if time.monotonic() > end:

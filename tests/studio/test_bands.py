@@ -76,5 +76,5 @@ def test_a_training_is_told_the_bands(six_bands, monkeypatch):
         monkeypatch.setattr("subprocess.Popen", launch)
         training = Training(project, ScoreCurve(project), lambda: None, lambda run: None)
         with pytest.raises(OSError, match="not in this test"):
-            training.start(1, from_last=False)
+            training.start(1)
         assert json.loads(commands[0][-1])["bands"] == [1, 2, 3]

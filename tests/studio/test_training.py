@@ -81,7 +81,7 @@ def test_finished_run_is_measured_and_shown(client: Any, studio: Any, training: 
     assert (run["split"], run["images"], run["comparison"]) == ("test", None, None)
     (point,) = client.get("/api/curve").json()
     assert (point["score"], point["split"], point["run"]) == (0.5, "test", "run-1")
-    command(client, command="start", minutes=1, from_last=True)
+    command(client, command="start", minutes=1, from_run="run-1")
     wait(lambda: training.shown == ["run-1", "run-2"])
     runs = studio.project.folder.studio / "runs"
     arguments = json.loads((runs / "run-2" / "arguments.json").read_text())
@@ -190,7 +190,8 @@ def test_failure_is_told(client: Any, training: Any) -> None:
         {"command": "start", "minutes": "2"},
         {"command": "start", "minutes": 0},
         {"command": "start", "task": "depth"},
-        {"command": "start", "from_last": True},
+        {"command": "start", "from_run": "run-1"},
+        {"command": "start", "from_run": 1},
     ],
 )
 def test_mistakes_start_nothing(client: Any, training: Any, content: dict[str, Any]) -> None:
@@ -205,7 +206,7 @@ def test_without_labels_of_two_classes_outside_of_test_images_nothing_starts(stu
     client.post("/api/actions", json={**action, "image": 1, "class_index": 0})
     client.post("/api/actions", json={"client": "c", "image": 1, "type": "mark_test", "value": True})
     with pytest.raises(DataError):
-        studio.training.start(1, from_last=False)
+        studio.training.start(1)
     with pytest.raises(OptionError):
         studio.training.path_of("run-1")
 
@@ -216,7 +217,7 @@ def test_images_labelled_throughout_without_objects_are_left_out_of_a_training_o
     for image, class_index in ((1, 1), (2, 0)):  # of background alone there is nothing to accept
         action = {"client": "c", "image": image, "type": "clean", "class_index": class_index}
         client.post("/api/actions", json=action)
-    training.start(1, from_last=False, task="instance")
+    training.start(1, task="instance")
     assert "left out: 1 image." in training.describe()["message"]
     wait(lambda: training.describe()["state"] == "done")
     folder = studio.project.folder.studio / "runs"

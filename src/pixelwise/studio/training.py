@@ -203,8 +203,11 @@ class Training:
             raise OptionError("run", short_repr(name), "the name of a finished run", "Choose another.")
         return self._folder / name
 
-    def start(self, minutes: float | None, *, from_last: bool, task: str | None = None) -> None:
-        """Start a training on the current labels. Raises `DataError`, `OptionError` and `OutputError`."""
+    def start(self, minutes: float | None, *, from_run: str | None = None, task: str | None = None) -> None:
+        """Start a training on the current labels, from the weights of a finished run where one is named.
+
+        Raises `DataError`, `OptionError` and `OutputError`.
+        """
         minutes = DEFAULT_MINUTES if minutes is None else minutes
         if not 0.1 <= minutes <= MOST_MINUTES:
             raise OptionError("minutes", f"{minutes:g}", f"0.1 to {MOST_MINUTES:g}", "Choose another time.")
@@ -212,9 +215,8 @@ class Training:
             raise OptionError("task", short_repr(task), "semantic or instance", "Choose one of them.")
         with self._lock:
             self._require_idle()
-            finished = self.runs()
-            if from_last and not finished:
-                raise OptionError("from_last", "true", "a finished run", "Train once without it.")
+            if from_run is not None and from_run not in [run["name"] for run in self.runs()]:
+                raise OptionError("from_run", short_repr(from_run), "the name of a finished run", "Train without it.")
             name = self._next_name()
             data = freeze_data(self._project, self._folder / f"{name}-data", task)
             self._save_details(name, minutes, 0.0)
@@ -222,8 +224,8 @@ class Training:
             left_out = _count_without_objects(self._project) if task == "instance" else 0
             if left_out:
                 arguments["skip_bad"] = True
-            if from_last:
-                arguments["start_from"] = str(self._folder / finished[-1]["name"])
+            if from_run is not None:
+                arguments["start_from"] = str(self._folder / from_run)
             self._launch(name, minutes, {**arguments, "data": str(data.path), "images_root": _text(data.images_root)})
             if task == "instance":
                 self._state.metric = "AP"  # what validation measures

@@ -86,15 +86,15 @@ def show_model(studio: Studio, use: object) -> None:
 
 
 async def training(request: Request) -> Response:
-    """`POST /api/training {command: start, stop or resume, minutes, from_last, task}`."""
+    """`POST /api/training {command: start, stop or resume, minutes, from_run, task}`."""
     content = await read_json(request)
     studio: Studio = request.app.state.studio
     command, minutes = content.get("command"), content.get("minutes")
     if minutes is not None and (type(minutes) not in (int, float) or not abs(minutes) <= MOST_MINUTES):
         raise OptionError("minutes", short_repr(minutes), f"at most {MOST_MINUTES:g}", "Choose another time.")
     if command == "start":
-        from_last, task = content.get("from_last") is True, content.get("task")
-        await run_in_threadpool(studio.training.start, minutes, from_last=from_last, task=task)
+        from_run, task = content.get("from_run"), content.get("task")
+        await run_in_threadpool(studio.training.start, minutes, from_run=from_run, task=task)
     elif command in ("stop", "resume"):
         await run_in_threadpool(studio.training.stop if command == "stop" else studio.training.resume)
     else:

@@ -232,9 +232,9 @@ export const togglePause = () => tell(api.setLive({ paused: !get().project?.live
 export const updateOnce = () => tell(api.setLive({ once: true }));
 export const useModel = (name) => tell(api.setModel(name));
 
-/** `task` is "semantic" or "instance". */
-export function startTraining({ minutes, fromLast, task }) {
-  tell(api.training({ command: "start", minutes, from_last: fromLast, task }));
+/** `task` is "semantic" or "instance", `fromRun` the name of the run to go on from, or null. */
+export function startTraining({ minutes, fromRun, task }) {
+  tell(api.training({ command: "start", minutes, from_run: fromRun, task }));
 }
 export const stopTraining = () => tell(api.training({ command: "stop" }));
 export const resumeTraining = () => tell(api.training({ command: "resume" }));

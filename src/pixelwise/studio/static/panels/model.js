@@ -93,14 +93,14 @@ function Phase({ training }) {
 function TrainingForm({ training }) {
   const ofObjects = useStore(hasObjects);
   const chosen = useStore((s) => s.preferences.minutes) ?? (ofObjects ? 5 : 2);
-  const [fromLast, setFromLast] = useState(true);
+  const [goesOn, setGoesOn] = useState(true);
+  const exported = useStore((s) => s.project.exports?.run ?? null); // the run that is shown, else the last one
   const key = useStore((s) => s.project.key);
   const tasks = useStore((s) => s.preferences.tasks);
   const setTask = (task) => commands.prefer({ tasks: { ...tasks, [key]: task } });
   const task = ofObjects ? (tasks[key] ?? "instance") : "semantic"; // follows the project until a person chooses
-  const last = (training.runs ?? []).findLast((run) => run.minutes !== null); // not one from elsewhere
   const tests = useStore((s) => s.project.images.filter((image) => image.test).length);
-  const start = () => commands.startTraining({ minutes: chosen, fromLast: last !== undefined && fromLast, task });
+  const start = () => commands.startTraining({ minutes: chosen, fromRun: goesOn ? exported : null, task });
   return html`${ofObjects && html`<${Choice} label=${T.training.task} value=${task} options=${T.training.tasks} onChange=${setTask} />`}
     <div class="row">
       <${Choice} label=${T.training.minutes} value=${String(chosen)} options=${{ 1: "1", 2: "2", 5: "5", 10: "10", 30: "30", 60: "60" }}
@@ -108,8 +108,8 @@ function TrainingForm({ training }) {
       <button type="button" class="button primary" onClick=${start}>${T.training.start}</button>
       ${training.state === "stopped" && html`<button type="button" class="button" onClick=${commands.resumeTraining}>${T.training.resume}</button>`}
     </div>
-    ${last &&
-    html`<label class="tick"><input type="checkbox" checked=${fromLast} onChange=${(event) => setFromLast(event.target.checked)} />${T.training.fromLast(last.name)}</label>`}
+    ${exported &&
+    html`<label class="tick" title=${T.training.goOnFromHint}><input type="checkbox" checked=${goesOn} onChange=${(event) => setGoesOn(event.target.checked)} />${T.training.goOnFrom(exported)}</label>`}
     ${tests > 0 && training.state === "done" && training.score == null && html`<p class="note">${T.training.noScore}</p>`}
     ${tests < 5 && html`<p class="note">${tests ? T.training.fewTest(tests) : T.training.noTest}</p>`}`;
 }
