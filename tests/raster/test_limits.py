@@ -298,3 +298,13 @@ def test_no_more_is_reserved_than_a_file_holds(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2**24
+
+
+def test_the_sides_of_a_scan_are_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    path.mkdir()
+    form = '{"zarr_format": 2, "shape": [12, 2000000000], "chunks": [12, 16], "dtype": "|u1", "compressor": null,'
+    (path / ".zarray").write_text(f'{form} "fill_value": 0, "filters": null, "order": "C"}}')
+    assert is_scan(path)
+    with pytest.raises(ImageError, match=r"found 12 x 2,000,000,000 pixels; expected sides of at most 4,194,304"):
+        Scan(path)

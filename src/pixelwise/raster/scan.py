@@ -33,6 +33,8 @@ UInt8 = npt.NDArray[np.uint8]
 Place = tuple[slice, slice]
 LARGE_PIXELS = 2**26
 """TIFFs and Zarrs with at least this many pixels are read in parts."""
+MOST_SIDE = 2**22
+"""A damaged Zarr of some bytes can state any size. The largest scanners deliver sides of half a million pixels."""
 
 
 def is_scan(path: Path) -> bool:
@@ -74,6 +76,11 @@ class Scan:
             require_bands(path, self._file, bands.numbers)
             self.place = place_in(self._file)
             size = (self._file.height, self._file.width)
+        if max(size) > MOST_SIDE:
+            expected = f"sides of at most {MOST_SIDE:,}"
+            raise ImageError(
+                path, f"{size[0]:,} x {size[1]:,} pixels", expected, "Cut it into parts, or copy it again."
+            )
         self.shape: tuple[int, ...] = (*size, channel_count(bands))
         self.size = size[0] * size[1] * channel_count(bands)
 
