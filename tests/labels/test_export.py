@@ -120,7 +120,7 @@ def test_objects_are_left_to_training(photos: Path, tmp_path: Path, written: lis
         return replace(labels, instance_map=np.zeros(labels.label_map.shape, np.int32))
 
     result = export_live_model(replace(dataset, read_labels=read_labels), tmp_path / "live.onnx")
-    assert any("`train` with the task instance" in remark for remark in result.remarks)
+    assert any("train with `task='instance'`" in remark for remark in result.remarks)
 
 
 def test_another_ending_is_refused(photos: Path) -> None:
