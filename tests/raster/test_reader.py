@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from pixelwise.raster.reader import GdalReader, PillowReader, open_reader
+from pixelwise.raster.tiff import read_page
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -43,3 +45,34 @@ def test_every_third_pixel_of_a_png(tmp_path: Path) -> None:
     with open_reader(tmp_path / "a.png") as reader:
         assert isinstance(reader, PillowReader)
         assert_array_equal(reader.read_every((slice(2, 18), slice(1, 29)), 3), picture[2:18:3, 1:29:3])
+
+
+@pytest.mark.parametrize(("bits", "form", "is_indexed"), [(8, 1, True), (16, 1, True), (32, 1, False), (16, 2, False)])
+def test_a_palette_needs_whole_numbers_of_up_to_16_bits(
+    tmp_path: Path, bits: int, form: int, *, is_indexed: bool
+) -> None:
+    values = np.arange(4).astype(f"<u{bits // 8}").tobytes()
+    colors = np.arange(3 * 256).astype("<u2").tobytes()
+    numbers = {
+        256: 2,
+        257: 2,
+        258: bits,
+        259: 1,
+        262: 3,
+        273: 8,
+        277: 1,
+        278: 2,
+        279: len(values),
+        320: 8 + len(values),
+    }
+    entries = b"".join(
+        struct.pack("<HHII", tag, *((3, 768) if tag == 320 else (4, 1)), value) for tag, value in numbers.items()
+    )
+    entries += struct.pack("<HHII", 339, 4, 1, form)
+    start = 8 + len(values) + len(colors)
+    head = b"II" + struct.pack("<HI", 42, start) + values + colors + struct.pack("<H", len(numbers) + 1)
+    path = tmp_path / "a.tif"
+    path.write_bytes(head + entries + bytes(4))
+    page = read_page(path)
+    assert page is not None
+    assert (page.palette is not None) == is_indexed

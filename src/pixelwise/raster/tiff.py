@@ -110,12 +110,12 @@ class Page:
     def palette(self) -> UInt8 | None:
         """The colours of the indices, uint8 (2**bits, 3); `None` if the values are not indices."""
         colors = self.tags.get(_COLORS, ())
-        if self.photometric != PALETTE or len(colors) < 3:
+        if self.photometric != PALETTE or len(colors) < 3 or self.dtype not in ("uint8", "uint16"):
             return None
         table = np.array(colors[: len(colors) // 3 * 3]).reshape(3, -1).T
         if table.max() > 255:  # some programs store colours of 8 bits
             table = table // 256
-        whole = np.zeros((max(256, 2 ** min(self.bits, 16)), 3), np.uint8)
+        whole = np.zeros((max(256, 2**self.bits), 3), np.uint8)
         whole[: len(table)] = table[: len(whole)]
         return whole
 
