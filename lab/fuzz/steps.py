@@ -18,6 +18,8 @@ from lab.fuzz.models import RUN
 from lab.fuzz.outcome import OUTPUT, REFUSED, TRACEBACK, FaultError
 from pixelwise.core.errors import PixelwiseError
 
+MOST_TTA_PIXELS = 2**18
+"""A larger picture is predicted once: with `--tta` a megapixel takes 20 seconds, which is work and no hang."""
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 """Characters that change what a terminal does."""
 ENCODINGS = ("utf-8", "utf-8", "cp1252", "ascii")
@@ -43,10 +45,6 @@ def _command() -> Any:
     from pixelwise.cli.app import app
 
     return typer.main.get_command(app)
-
-
-MOST_TTA_PIXELS = 2**18
-"""A larger picture is predicted once: with `--tta` a megapixel takes 20 seconds, which is work and no hang."""
 
 
 def capture_output(action: Callable[[], Any], encoding: str = "utf-8", *, strict: bool = False) -> Reply:
