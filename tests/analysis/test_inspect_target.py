@@ -50,6 +50,7 @@ def test_a_run_comes_with_its_weights_and_the_size_of_its_crops(config: RunConfi
         from_run(tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_a_model_file_is_rebuilt_and_compared(config: RunConfig, tmp_path: Path) -> None:
     pipeline = build_pipeline(config, pretrained=False).eval()
     path = tmp_path / "model.onnx"
@@ -65,6 +66,7 @@ def test_a_model_file_is_rebuilt_and_compared(config: RunConfig, tmp_path: Path)
         from_model_file(path)
 
 
+@pytest.mark.slow
 def test_a_net_that_sees_an_image_several_times_counts_once(
     config_of: Callable[..., RunConfig], tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ def test_a_folder_without_labels_is_told(cli: Cli, photos: Path) -> None:
     assert "note: No labels were recognised, so all images count as unlabelled: found" in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_the_live_model_is_a_model_file(cli: Cli, tmp_path: Path) -> None:
     """On an image whose sides are no multiples of a stride."""

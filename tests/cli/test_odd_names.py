@@ -39,15 +39,15 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_check_prints_names_as_what_they_are(run: Run, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in NAMES:
-        (data / f"train/images/{name}.png").write_bytes(b"no image")
+    for number, name in enumerate(NAMES):  # sizes that differ, so that each file has a message of its own
+        Image.new("L", (9 + number, 6)).save(data / f"train/masks/{name}.png")
     assert run("check", data) == 1
     output, errors = capsys.readouterr()
     assert errors == ""
     assert "\x1b" not in output
     assert "\u202e" not in output
     for name in SHOWN:
-        assert f"train/images/{name}.png  [unreadable]\n" in output
+        assert f"train/masks/{name}.png  [size_mismatch]\n" in output
     assert "[bold]z[/bold]:smile:" in output
 
 

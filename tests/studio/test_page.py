@@ -194,6 +194,7 @@ def test_classes_are_edited_and_names_are_text(studio: ServedStudio, visit: Call
     name = "<img src=x onerror=alert(1)>"
     assert window.state("s.classIndex") == 1  # what is looked for, and not the background, is drawn first
     page.get_by_label("Edit debris").click()
+    window.until("() => document.activeElement.tagName === 'INPUT'")
     page.keyboard.type(name)  # into the field, without a click: letters are no shortcuts here
     page.keyboard.press("Enter")
     page.wait_for_selector(f"text={name}")
@@ -289,7 +290,7 @@ def test_keys_alone_are_enough(studio: ServedStudio, visit: Callable[..., Browsi
     window.press("?")
     window.page.get_by_role("dialog").wait_for()
     window.press("Escape")
-    window.page.get_by_role("dialog").wait_for(state="hidden")
+    window.until("() => store.get().dialog === null")  # a moment after the browser has hidden it
     window.press("PageDown")
     window.until("() => store.get().image === 7")
 

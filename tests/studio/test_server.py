@@ -106,6 +106,7 @@ def test_nothing_that_was_acknowledged_is_lost_by_kill(photos: Path) -> None:
     assert not list(root.rglob(".pixelwise-*"))
 
 
+@pytest.mark.slow
 def test_events_of_one_client_reach_the_other_and_ctrl_c_says_what_next(photos: Path) -> None:
     server = Process(str(photos), "--classes", "sky,tree")
     stroke = {"type": "stroke", "points": [[5, 5]], "width": 2, "class_index": 1, "client": "one", "image": 1}

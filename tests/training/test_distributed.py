@@ -96,6 +96,7 @@ def test_in_bfloat16_a_run_comes_to_nearly_the_same(data: Path, one: Path, tmp_p
     assert scores[0] == pytest.approx(scores[1], abs=0.05)
 
 
+@pytest.mark.slow
 def test_two_processes_come_to_what_one_comes_to_with_their_batch(one: Path, two: Path) -> None:
     assert losses(two) == pytest.approx(losses(one), rel=1e-3)
     assert losses(two)[0] == pytest.approx(losses(one)[0], rel=1e-5)
