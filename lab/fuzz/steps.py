@@ -17,6 +17,7 @@ from lab.fuzz.inputs import LAYOUTS, Input
 from lab.fuzz.models import RUN
 from lab.fuzz.outcome import OUTPUT, REFUSED, TRACEBACK, FaultError
 from pixelwise.core.errors import PixelwiseError
+from pixelwise.raster.image import pixels_in
 
 MOST_TTA_PIXELS = 2**18
 """A larger picture is predicted once: with `--tta` a megapixel takes 20 seconds, which is work and no hang."""
@@ -178,16 +179,9 @@ def _of_model(rng: Random, root: Path, out: Path) -> Iterator[Step]:
         return
     kinds = rng.choice(("mask", "mask,overlay,probabilities", "entropy", "instances,objects", "coco,labelme,geojson"))
     options = rng.choice(more)
-    if _declared_pixels(root / "a.png") > MOST_TTA_PIXELS:
+    if pixels_in(root / "a.png") > MOST_TTA_PIXELS:
         options = [option for option in options if option != "--tta"]
     yield step("predict", model, root / "a.png", "--out", out / "p", "--as", kinds, *options, codes=(0, 1))
-
-
-def _declared_pixels(path: Path) -> int:
-    """Return the number of pixels that the header of a PNG declares."""
-    with path.open("rb") as file:
-        header = file.read(24)
-    return int.from_bytes(header[16:20], "big") * int.from_bytes(header[20:24], "big")
 
 
 def step(*arguments: str | Path, **options: Any) -> Step:

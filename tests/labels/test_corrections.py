@@ -1,5 +1,6 @@
 """Predictions accepted, regions filled, and objects made and corrected, on maps that are checked by eye."""
 
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -16,19 +17,26 @@ WHOLE = (0, 0, *SIZE)
 NAME = "a.png"
 
 
-class Known:
-    """A prediction: class 1 in two blobs joined by a bridge, class 0 elsewhere; unsure in the right half."""
+class Shown:
+    """A prediction, sure everywhere."""
 
-    def __init__(self):
-        self.label_map = np.zeros(SIZE, np.uint8)
-        self.label_map[2:9, 2:8] = self.label_map[2:9, 11:17] = 1
-        self.label_map[5, 8:11] = 1
-        self.uncertainty = np.zeros(SIZE, np.uint8)
-        self.uncertainty[:, 10:] = 200
+    def __init__(self, label_map):
+        self.label_map = label_map
+        self.uncertainty = np.zeros(label_map.shape, np.uint8)
 
     def read(self, box_tlbr):
         top, left, bottom, right = box_tlbr
         return self.label_map[top:bottom, left:right], self.uncertainty[top:bottom, left:right]
+
+
+class Known(Shown):
+    """A prediction: class 1 in two blobs joined by a bridge, class 0 elsewhere; unsure in the right half."""
+
+    def __init__(self):
+        super().__init__(np.zeros(SIZE, np.uint8))
+        self.label_map[2:9, 2:8] = self.label_map[2:9, 11:17] = 1
+        self.label_map[5, 8:11] = 1
+        self.uncertainty[:, 10:] = 200
 
 
 class Dark:
@@ -52,6 +60,16 @@ def perform(project):
         return project.perform(action, NAME, resolve=corrector.resolve)
 
     return perform
+
+
+@contextmanager
+def cells(folder, predicted):
+    """A project of a dark image with the classes background, cell and border, and what does actions there."""
+    (folder / "photos").mkdir()
+    Image.fromarray(np.zeros((*predicted.shape, 3), np.uint8)).save(folder / "photos" / NAME)
+    with open_project(folder / "photos", classes=["background", "cell", "border"]) as project:
+        corrector = Corrector(Dark(), Shown(predicted), project.classes)
+        yield project, partial(project.perform, image=NAME, resolve=corrector.resolve)
 
 
 def label_map(project):
@@ -236,17 +254,7 @@ def test_a_border_parts_objects_and_is_part_of_them(tmp_path):
         predicted[rows, columns] = 2
         predicted[rows.start + 2 : rows.stop - 2, columns.start + 2 : columns.stop - 2] = 1
     predicted[30:34, 40:45] = 2
-
-    class Shown:
-        def read(self, box_tlbr):
-            top, left, bottom, right = box_tlbr
-            return predicted[top:bottom, left:right], np.zeros((bottom - top, right - left), np.uint8)
-
-    (tmp_path / "photos").mkdir()
-    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "photos" / NAME)
-    with open_project(tmp_path / "photos", classes=["background", "cell", "border"]) as project:
-        corrector = Corrector(Dark(), Shown(), project.classes)
-        perform = partial(project.perform, image=NAME, resolve=corrector.resolve)
+    with cells(tmp_path, predicted) as (project, perform):
         perform({"type": "object_accept", "point": [31.5, 42.5]})  # on its rim, of which it has nothing else
         perform({"type": "object_accept_all", "whole": True})
         instance_map = project.labels(NAME).instance_map.read((0, 0, 40, 60))
@@ -275,43 +283,25 @@ def test_objects_are_split_and_merged(project, perform):
 
 
 def test_drawn_borders_count_in_a_test_image_and_between_accepted_objects(tmp_path):
-    class Shown:
-        def read(self, box_tlbr):
-            predicted = np.zeros(SIZE, np.uint8)
-            predicted[2:10, 1:19] = 1
-            top, left, bottom, right = box_tlbr
-            return predicted[top:bottom, left:right], np.zeros((bottom - top, right - left), np.uint8)
-
-    (tmp_path / "photos").mkdir()
-    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / "photos" / NAME)
-    with open_project(tmp_path / "photos", classes=["background", "cell", "border"]) as project:
-        corrector = Corrector(Dark(), Shown(), project.classes)
-        perform = partial(project.perform, image=NAME, resolve=corrector.resolve)
+    predicted = np.zeros(SIZE, np.uint8)
+    predicted[2:10, 1:19] = 1
+    with cells(tmp_path, predicted) as (project, perform):
         perform({"type": "mark_test", "value": True})
         perform({"type": "stroke", "points": [[0.0, 7.0], [12.0, 7.0]], "width": 2, "class_index": 2})
         perform({"type": "stroke", "points": [[0.0, 13.0], [12.0, 13.0]], "width": 2, "class_index": 2})
         perform({"type": "object_accept", "point": [5.5, 3.5]})
         perform({"type": "object_accept_all", "whole": True})
         found = objects(project)
-    assert_array_equal(found > 0, Shown().read(WHOLE)[0] == 1)
+    assert_array_equal(found > 0, predicted == 1)
     assert len({found[5, 3], found[5, 10], found[5, 16]}) == 3
     for columns in (slice(1, 6), slice(8, 12), slice(14, 19)):
         assert len(np.unique(found[2:10, columns])) == 1
 
 
 def test_a_split_follows_a_drawn_border_before_a_predicted_one(tmp_path):
-    class Shown:
-        def read(self, box_tlbr):
-            predicted = np.ones(SIZE, np.uint8)
-            predicted[:, 12] = 2
-            top, left, bottom, right = box_tlbr
-            return predicted[top:bottom, left:right], np.zeros((bottom - top, right - left), np.uint8)
-
-    (tmp_path / "photos").mkdir()
-    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / "photos" / NAME)
-    with open_project(tmp_path / "photos", classes=["background", "cell", "border"]) as project:
-        corrector = Corrector(Dark(), Shown(), project.classes)
-        perform = partial(project.perform, image=NAME, resolve=corrector.resolve)
+    predicted = np.ones(SIZE, np.uint8)
+    predicted[:, 12] = 2
+    with cells(tmp_path, predicted) as (project, perform):
         perform({"type": "polygon", "points": [[1, 1], [1, 19], [11, 19], [11, 1]], "class_index": 1})
         perform({"type": "object_add", "point": [5.5, 5.5]})
         split = {"type": "object_split", "points": [[5.5, 2.5], [5.5, 17.5]]}

@@ -79,8 +79,8 @@ def _print_report(result: CheckResult) -> None:
     for (kind, message), files in _group_problems(result).items():
         for file in files[:FILES_SHOWN]:
             say(f"{file}  [{kind}]")
-        if more := len(files) - FILES_SHOWN if len(files) > FILES_SHOWN else 0:
-            say(f"and {quantity(more, 'more file')}  [{kind}]")
+        if len(files) > FILES_SHOWN:
+            say(f"and {quantity(len(files) - FILES_SHOWN, 'more file')}  [{kind}]")
         say(f"    {use_flags(message)}")
     say(_summary(result))
 

@@ -15,6 +15,9 @@ from pixelwise.core.errors import DataError
 IGNORE_INDEX = 255
 """The class index of a pixel without a label. It counts in no loss and no metric."""
 
+BACKGROUND = "background"
+"""The name of the class of pixels that belong to nothing that is looked for."""
+
 MAX_CLASSES = IGNORE_INDEX
 """A label map has 8 bits per pixel and one value is `IGNORE_INDEX`, so class indices run from 0 to 254."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.classes import BACKGROUND, IGNORE_INDEX
 from pixelwise.core.documents import MAX_LIST_BYTES, read_text
 from pixelwise.core.errors import DataError
 from pixelwise.data.class_list import CLASS_LISTS, ClassList
@@ -20,7 +20,6 @@ NAME_LISTS = ("labels.txt", "class_names.txt")
 """Files of one class name a line. Other programs write files of these names too, so a list is used only if it fits."""
 SAMPLE = 256
 """Masks that are read at most to see whether a list fits."""
-_BACKGROUND = "background"
 
 
 def read_fitting_names(folders: Iterable[Path], masks: Sequence[Path]) -> ClassList | None:
@@ -43,7 +42,7 @@ def read_fitting_names(folders: Iterable[Path], masks: Sequence[Path]) -> ClassL
 def _read_names(path: Path) -> ClassList | None:
     try:
         class_list = CLASS_LISTS["classes.txt"](path, read_text(path, MAX_LIST_BYTES))
-        names = (_BACKGROUND if name.strip("_") == _BACKGROUND else name for name in class_list.classes.names)
+        names = (BACKGROUND if name.strip("_") == BACKGROUND else name for name in class_list.classes.names)
         return replace(class_list, classes=replace(class_list.classes, names=tuple(names)))
     except (OSError, ValueError, DataError):
         return None

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.lookup import rows_of
 from pixelwise.core.text import quantity
+from pixelwise.data.inverted_masks import sample_places
 from pixelwise.data.problem import Problem
 
 Values = npt.NDArray[Any]
@@ -23,25 +24,25 @@ MOST_COLORS = 64
 """An image of more colours is no mask."""
 LEAST_PIXELS = 1024
 """In a smaller image each colour may lie on one class by chance."""
-STRIDE = 8
-"""Every eighth row and column is looked at first: a photo has more colours there already."""
 
 
 def index_colors(image: Values) -> UInt8 | None:
     """Return the number of each pixel's colour, uint8 (height, width), of an image (height, width, channels); `None`
     where there are more than `MOST_COLORS` colours, or too few pixels to tell."""
-    if image.shape[0] * image.shape[1] < LEAST_PIXELS:
+    height, width, channels = image.shape
+    if height * width < LEAST_PIXELS:
         return None
-    if len(np.unique(_pack(image[::STRIDE, ::STRIDE]))) > MOST_COLORS:
+    rows, columns = sample_places(height, width)
+    if len(np.unique(image[rows[:, None], columns].reshape(-1, channels), axis=0)) > MOST_COLORS:  # most photos
         return None
-    numbers: dict[bytes, int] = {}
-    index_map = np.empty(image.shape[:2], np.uint8)
-    for rows in rows_of(image.shape):
-        colors, inverse = np.unique(_pack(image[rows]), return_inverse=True)
-        table = [numbers.setdefault(color.tobytes(), len(numbers)) for color in colors]
+    numbers: dict[tuple[float, ...], int] = {}
+    index_map = np.empty((height, width), np.uint8)
+    for strip in rows_of(image.shape):
+        colors, inverse = np.unique(image[strip].reshape(-1, channels), axis=0, return_inverse=True)
+        table = [numbers.setdefault(tuple(color), len(numbers)) for color in colors.tolist()]
         if len(numbers) > MOST_COLORS:
             return None
-        index_map[rows] = np.array(table, np.uint8)[inverse].reshape(index_map[rows].shape)
+        index_map[strip] = np.array(table, np.uint8)[inverse].reshape(index_map[strip].shape)
     return index_map
 
 
@@ -51,9 +52,9 @@ def is_mask(index_map: UInt8, label_map: UInt8) -> bool:
     index_map: the colours of an image, as `index_colors` returns them. label_map: uint8 of the same shape.
     """
     labelled = label_map != IGNORE_INDEX
-    pairs = np.unique(index_map[labelled].astype(np.uint16) << 8 | label_map[labelled])
-    classes = np.unique(pairs & 255)
-    return len(classes) > 1 and len(np.unique(pairs >> 8)) == len(pairs)
+    cells = 256 * index_map[labelled].astype(np.int64) + label_map[labelled]
+    together = np.bincount(cells, minlength=256 * MOST_COLORS).reshape(MOST_COLORS, 256) > 0
+    return bool(together.any(axis=0).sum() > 1 and together.sum(axis=1).max() == 1)
 
 
 def report_masks_as_images(root: Path, verdicts: list[bool]) -> list[Problem]:
@@ -65,10 +66,3 @@ def report_masks_as_images(root: Path, verdicts: list[bool]) -> list[Problem]:
         "expected photos. If these are masks, put the photos into images/ beside the folder of masks."
     )
     return [Problem(root, "assumed", message)]
-
-
-def _pack(pixels: Values) -> npt.NDArray[np.void]:
-    """Return each pixel as one value, flat."""
-    flat = np.ascontiguousarray(pixels).reshape(-1, pixels.shape[2])
-    packed: npt.NDArray[np.void] = flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1]))).ravel()
-    return packed

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from pixelwise.labels.strokes import Mask
+from pixelwise.labels.watershed import give_to_nearest
 
 Int32 = npt.NDArray[np.int32]
 Intp = npt.NDArray[np.intp]
@@ -75,8 +76,7 @@ def divide_between(mask: Mask, points: Sequence[Pixel], border: npt.NDArray[np.f
         inside = pieces == piece
         within = np.array([0, *(number + 1 for number in numbers)], np.int32)
         parts += within[_divide_piece(inside, _off_border(inside, [points[n] for n in numbers], border), border)]
-    nearest = ndimage.distance_transform_edt(parts == 0, return_distances=False, return_indices=True)
-    return np.where(mask, parts[tuple(nearest)], 0).astype(np.int32)
+    return give_to_nearest(parts, mask)
 
 
 def _divide_piece(mask: Mask, points: Sequence[Pixel], border: Float64) -> Int32:

@@ -18,7 +18,7 @@ from pixelwise.instances.objects import MAX_ID
 from pixelwise.labels.boxes import Box
 from pixelwise.labels.narrow_cut import divide_between
 from pixelwise.labels.strokes import Mask, Point, Stroke, stroke_mask
-from pixelwise.labels.watershed import seeded_watershed
+from pixelwise.labels.watershed import give_to_nearest, seeded_watershed
 
 Float = npt.NDArray[np.floating[Any]]
 Int32 = npt.NDArray[np.int32]
@@ -338,13 +338,7 @@ def _parts_cut(inside: Mask, under: Mask) -> Int32:
     pieces = np.zeros(inside.shape, np.int32)
     for number, piece in enumerate(cut.tolist(), start=1):
         pieces[after == piece] = number
-    return _give_to_nearest(pieces, inside) if len(cut) else pieces
-
-
-def _give_to_nearest(pieces: Int32, inside: Mask) -> Int32:
-    """Assign each pixel of the object to the nearest of the parts 1, 2, ..."""
-    nearest = ndimage.distance_transform_edt(pieces == 0, return_distances=False, return_indices=True)
-    return np.where(inside, pieces[tuple(nearest)], 0)
+    return give_to_nearest(pieces, inside) if len(cut) else pieces
 
 
 def _number_parts(instance_map: Int32, object_id: int, corner: tuple[int, int], pieces: Int32) -> list[int]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.classes import BACKGROUND, IGNORE_INDEX, ClassMap
 from pixelwise.labels.objects import Int32, separate_objects
 from pixelwise.labels.strokes import Mask, UInt8
 
-BACKGROUND = "background"
 BORDER_NAMES = ("border", "boundary", "outline", "contour", "edge", "membrane")
 """Names of a class that marks the border between touching objects."""
 
@@ -58,10 +57,11 @@ def propose_objects(predicted: UInt8, classes: ClassMap, labels: UInt8 | None = 
     border, with_objects = border_class(classes), object_classes(classes)
     lines = np.zeros(predicted.shape, bool)
     if labels is not None:
-        lines = labels == (IGNORE_INDEX if border is None else border)
-        lines &= labels != IGNORE_INDEX
-        outside = lines & ~np.isin(predicted, [*with_objects, *([] if border is None else [border])])
-        predicted = np.where((labels == IGNORE_INDEX) | outside, predicted, labels)
+        replaced = labels != IGNORE_INDEX
+        if border is not None:
+            lines = labels == border
+            replaced &= ~lines | np.isin(predicted, [*with_objects, border])
+        predicted = np.where(replaced, labels, predicted)
     result, class_of = np.zeros(predicted.shape, np.int32), [IGNORE_INDEX]
     for class_index in with_objects:
         of_class = predicted == class_index

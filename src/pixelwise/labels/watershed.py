@@ -24,6 +24,12 @@ _DISTANCE_STEPS = 8
 """Steps of this distance per pixel."""
 
 
+def give_to_nearest(parts: Int32, mask: Mask) -> Int32:
+    """Return parts 1, 2, ..., with each pixel of a mask that belongs to none, 0, given to the nearest; 0 outside."""
+    nearest = ndimage.distance_transform_edt(parts == 0, return_distances=False, return_indices=True)
+    return np.where(mask, parts[tuple(nearest)], 0)
+
+
 def seeded_watershed(height_map: Real, seeds: npt.NDArray[np.integer[Any]], mask: Mask) -> Int32:
     """Return the catchment basins of seeds: each pixel belongs to the seed from which water reaches it first.
 

@@ -11,8 +11,9 @@ from scipy import ndimage
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.text import join_first, quantity
+from pixelwise.data.masks.missing_objects import apart_from_objects
 from pixelwise.instances.objects import renumber
-from pixelwise.labels.boxes import Box
+from pixelwise.labels.boxes import Box, cut_into_squares
 from pixelwise.labels.image_labels import ImageLabels
 from pixelwise.labels.project import Project
 from pixelwise.labels.proposals import border_class, object_classes
@@ -21,8 +22,6 @@ from pixelwise.labels.tiled_map import TiledMap
 
 BLOCK = 4096
 """Regions are searched in blocks of this side, in pixels."""
-_THICK = 2
-"""Pixels by which the labels of an object may reach beyond it."""
 _NAMED = 3
 """Number of images or regions that a message names."""
 _BOTH_WAYS = np.ones((3, 3), bool)
@@ -94,7 +93,7 @@ class ObjectLabels:
                 continue
             labels = self._project.labels(image.name)
             least = min(least, *labels.instance_map.counts().values())
-            for box_tlbr in _blocks(labels.size):
+            for box_tlbr in cut_into_squares(labels.size, BLOCK):
                 numbers, class_of = self._classes_of_objects(labels, box_tlbr)
                 things |= set(class_of[np.unique(numbers)].tolist())
         return sorted((things & set(object_classes(self._project.classes))) - {0}), int(least)
@@ -118,7 +117,7 @@ class ObjectLabels:
         is_partly = 2 * sum(labels.label_map.counts().values()) < labels.size[0] * labels.size[1]
         things = [] if is_partly or not labels.instance_map.counts() else self._things
         pixels, regions = 0, list[LooseRegion]()
-        for box_tlbr in _blocks(labels.size):
+        for box_tlbr in cut_into_squares(labels.size, BLOCK):
             values = labels.label_map.read(box_tlbr)
             numbers, class_of = self._classes_of_objects(labels, box_tlbr)
             if self.border is not None:
@@ -138,14 +137,10 @@ class ObjectLabels:
         """Yield regions larger than the smallest object that are no rim of an object."""
         beside = ndimage.binary_dilation(in_object, _BOTH_WAYS)
         for index in np.unique(values[loose]).tolist():
-            of_class = loose & (values == index)
-            regions, count = ndimage.label(of_class, _BOTH_WAYS)
+            regions, count = ndimage.label(loose & (values == index), _BOTH_WAYS)
             areas = np.bincount(regions.ravel(), minlength=count + 1)
-            is_whole = np.ones(count + 1, bool)
-            is_whole[np.unique(regions[beside])] = False
-            is_whole[np.unique(regions[ndimage.binary_erosion(of_class, _BOTH_WAYS, _THICK)])] = True
-            is_whole[0] = False
-            for number in np.flatnonzero(is_whole & (areas > self._least_area)).tolist():
+            apart = apart_from_objects(regions, beside)
+            for number in np.flatnonzero(apart & (areas > self._least_area)).tolist():
                 places = np.argwhere(regions == number)
                 row, column = places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))].tolist()
                 point = box_tlbr[0] + row, box_tlbr[1] + column
@@ -157,9 +152,3 @@ def join_loose(parts: list[LooseLabels]) -> LooseLabels:
     pixels = {name: count for part in parts for name, count in part.pixels.items()}
     regions = sorted((region for part in parts for region in part.regions), key=lambda region: -region.pixels)
     return LooseLabels(pixels, tuple(regions))
-
-
-def _blocks(size: tuple[int, int]) -> Iterator[Box]:
-    for top in range(0, size[0], BLOCK):
-        for left in range(0, size[1], BLOCK):
-            yield top, left, min(top + BLOCK, size[0]), min(left + BLOCK, size[1])

@@ -173,7 +173,7 @@ class Studio:
     def run_to_export(self) -> str | None:
         """Return the name of the run whose prediction is shown, else of the newest one; `None` where there is none.
         An external model needs no export."""
-        runs = [run["name"] for run in self.training.runs()]
+        runs = self.training.finished()
         return self.live.use if self.live.use in runs else runs[-1] if runs else None
 
     def describe_classes(self) -> list[dict[str, Any]]:

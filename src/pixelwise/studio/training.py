@@ -173,11 +173,14 @@ class Training:
             ],
         }
 
+    def finished(self) -> list[str]:
+        """Return the names of the finished runs, oldest first."""
+        return [name for name in self._run_names() if (self._folder / name / "model.onnx").is_file()]
+
     def runs(self) -> list[dict[str, Any]]:
         """Return the finished runs, oldest first: name, score (see `read_score`), minutes of training, and how the run
         compares with the live model."""
-        finished = [name for name in self._run_names() if (self._folder / name / "model.onnx").is_file()]
-        comparisons = [(name, self.comparison(name)) for name in finished]
+        comparisons = [(name, self.comparison(name)) for name in self.finished()]
         return [
             {
                 "name": name,
@@ -199,7 +202,7 @@ class Training:
         """Return the path of a finished run or of an external model. Raises `OptionError` for another name."""
         if name in self.models:
             return self.models[name]
-        if name not in [run["name"] for run in self.runs()]:
+        if name not in self.finished():
             raise OptionError("run", short_repr(name), "the name of a finished run", "Choose another.")
         return self._folder / name
 
@@ -215,7 +218,7 @@ class Training:
             raise OptionError("task", short_repr(task), "semantic or instance", "Choose one of them.")
         with self._lock:
             self._require_idle()
-            if from_run is not None and from_run not in [run["name"] for run in self.runs()]:
+            if from_run is not None and from_run not in self.finished():
                 raise OptionError("from_run", short_repr(from_run), "the name of a finished run", "Train without it.")
             name = self._next_name()
             data = freeze_data(self._project, self._folder / f"{name}-data", task)

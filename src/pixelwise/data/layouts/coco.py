@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.core.classes import ClassMap
+from pixelwise.core.classes import BACKGROUND, ClassMap
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.core.files import write_text
 from pixelwise.data.annotation_files import first_key, keys_in
@@ -51,7 +51,7 @@ from pixelwise.data.layouts.coco_file import (
 )
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, flat_name, parts_of, report_guesses
-from pixelwise.data.shapes.annotations import BACKGROUND, is_background
+from pixelwise.data.shapes.annotations import is_background
 from pixelwise.data.shapes.rasterize import rasterize
 from pixelwise.data.shapes.regions import LabelledObjects, number_objects
 from pixelwise.data.splits import SPLITS, group_by_split

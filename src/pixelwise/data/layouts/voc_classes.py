@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.core.classes import IGNORE_INDEX, ClassMap, Color
+from pixelwise.core.classes import BACKGROUND, IGNORE_INDEX, ClassMap, Color
 from pixelwise.core.errors import DataError
 from pixelwise.data.annotation_files import format_value
 from pixelwise.data.class_list import VOID_NAMES, ClassList, read_class_list, require_no_ids
@@ -17,7 +17,6 @@ from pixelwise.data.masks.encoding import MaskEncoding, pack_rgb
 from pixelwise.data.masks.interpretation import infer_encoding
 from pixelwise.data.splits import lines_of
 
-BACKGROUND = "background"
 NAMES = (
     BACKGROUND,
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),

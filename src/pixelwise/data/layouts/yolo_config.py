@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelwise.core.classes import MAX_CLASSES, ClassMap
+from pixelwise.core.classes import BACKGROUND, MAX_CLASSES, ClassMap
 from pixelwise.core.documents import MAX_LIST_BYTES, read_text
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.annotation_files import format_value, parse_yaml, shorten
@@ -17,7 +17,6 @@ from pixelwise.data.dataset import Item
 from pixelwise.data.pairing import image_files
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import contains, is_usable, last_levels, parts_of, stem_of, walk
-from pixelwise.data.shapes.annotations import BACKGROUND
 from pixelwise.data.split_lists import report_unlisted
 from pixelwise.data.splits import SPLITS
 from pixelwise.raster.image import IMAGE_ENDINGS

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.core.classes import ClassMap
+from pixelwise.core.classes import BACKGROUND, ClassMap
 from pixelwise.core.text import join_first, quantity
 from pixelwise.data.dataset import Item, Labels, is_partly_labelled
 from pixelwise.data.problem import Problem
@@ -21,7 +21,6 @@ from pixelwise.metrics.pixels import counted_pixels
 
 Int64 = npt.NDArray[np.int64]
 
-BACKGROUND = "background"
 _THICK = 2
 """Pixels by which an object's border may differ between mask and instance map."""
 
@@ -149,10 +148,21 @@ def _count_lost(
         of_class = unnumbered & (label_map == index)
         regions, _ = ndimage.label(of_class)
         areas = np.bincount(regions.ravel())
-        alone = np.ones(len(areas), bool)
-        if index in with_ids:
-            alone[np.unique(regions[beside])] = False
-            alone[np.unique(regions[ndimage.binary_erosion(of_class, np.ones((3, 3)), _THICK)])] = True
-        alone[0] = False
+        alone = apart_from_objects(regions, beside if index in with_ids else np.zeros_like(beside))
         lost[index] = alone.sum()
         lost_pixels[index] = areas[alone].sum()
+
+
+def apart_from_objects(regions: npt.NDArray[np.int32], beside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which regions, numbered from 1, are no rim of an object: bool (number of regions + 1,), `False` for 0.
+
+    A region is a rim if it touches an object and is no thicker than borders may differ. beside: the pixels of objects
+    and next to them, bool of the shape of `regions`.
+    """
+    from scipy import ndimage
+
+    apart = np.ones(int(regions.max(initial=0)) + 1, bool)
+    apart[np.unique(regions[beside])] = False
+    apart[np.unique(regions[ndimage.binary_erosion(regions > 0, np.ones((3, 3)), _THICK)])] = True
+    apart[0] = False
+    return apart

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.classes import BACKGROUND, IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.annotation_files import format_value
 from pixelwise.data.class_list import VOID_NAMES
@@ -33,7 +33,6 @@ from pixelwise.instances.objects import Piece, objects_from_maps
 from pixelwise.instances.polygons import Mask, Ring, trace_outlines
 from pixelwise.metrics.pixels import counted_pixels
 
-BACKGROUND = "background"
 CORNERS = 360
 """Corners of the polygon of an ellipse. At a radius of 1000 pixels its error is at most 0.04 pixels."""
 
