@@ -29,9 +29,9 @@ from lab.store import Places, Store, make_origin, start_suite
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.instances.objects import Objects, renumber
 from pixelwise.instances.overlap import count_overlaps
+from pixelwise.instances.separation import separate_objects
 from pixelwise.labels.features import ArrayImage
 from pixelwise.labels.live import SETTLED_STEPS, LiveModel
-from pixelwise.labels.objects import separate_objects
 from pixelwise.labels.simulate import simulate_strokes
 from pixelwise.labels.strokes import paint_stroke
 from pixelwise.metrics.instances import InstanceScorer, InstanceScores

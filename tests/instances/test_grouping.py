@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from pixelwise.instances.fields import CentreOffsetMaps
 from pixelwise.instances.grouping import find_peaks, group_pixels
-from pixelwise.instances.grouping_parameters import BOTH, COMPONENTS, GroupingParameters
+from pixelwise.instances.grouping_parameters import BOTH, COMPONENTS, WAISTS, GroupingParameters
 from pixelwise.instances.targets import centre_targets
 
 TWO = GroupingParameters((1,))
@@ -96,6 +96,26 @@ def test_connected_components_of_each_class_are_objects_whatever_the_heat() -> N
     assert_allclose(objects.score, sure / (sure + 1 + np.e), rtol=1e-5)
 
 
+def test_at_waists_objects_of_each_class_meet_in_their_border() -> None:
+    """Two squares of one class and their common border, whose heat is low; one of another class touches them."""
+    classes = np.zeros((9, 24), int)
+    classes[1:8, 1:16], classes[1:8, 16:22] = 1, 2
+    heat = np.where(classes == 2, 0.9, 0.4)
+    heat[2:7, 2:7], heat[2:7, 9:15] = 0.8, 0.8
+    logits = np.concatenate(
+        [np.where(classes == np.arange(3)[:, None, None], 5.0, 0.0), heat[None], np.full((2, 9, 24), 99)]
+    )
+    objects = group_pixels(
+        CentreOffsetMaps.from_logits(logits.astype(np.float32), (1, 2)), GroupingParameters((1, 2), by=WAISTS)
+    )
+    assert_array_equal(objects.class_index, [1, 1, 2])
+    assert_array_equal(objects.instance_map == 3, classes == 2)
+    assert_array_equal(objects.instance_map > 0, classes > 0)
+    assert_array_equal(objects.instance_map[4, 1:7], 1)  # the border beyond goes to either
+    assert_array_equal(objects.instance_map[4, 9:16], 2)
+    assert_allclose(objects.score, np.exp(5) / (2 + np.exp(5)), rtol=1e-5)
+
+
 def test_a_component_without_a_centre_is_an_object_where_both_count() -> None:
     """The second one's heat lies below the least, the third's within the radius of the first."""
     logits = np.zeros((5, 1, 12), np.float32)
@@ -109,14 +129,14 @@ def test_a_component_without_a_centre_is_an_object_where_both_count() -> None:
     assert_allclose(objects.score, np.array([0.9, 0.8, 0.2]) / (1 + np.exp(-4)), rtol=1e-5)
 
 
-@pytest.mark.parametrize("by", [BOTH, COMPONENTS])
+@pytest.mark.parametrize("by", [BOTH, COMPONENTS, WAISTS])
 def test_no_way_finds_anything_in_background(by: str) -> None:
     objects = group_pixels(fields_of(np.zeros((5, 6), np.int32)), GroupingParameters((1,), by=by))
     assert len(objects) == 0
     assert_array_equal(objects.instance_map, np.zeros((5, 6)))
 
 
-@pytest.mark.parametrize("by", [BOTH, COMPONENTS])
+@pytest.mark.parametrize("by", [BOTH, COMPONENTS, WAISTS])
 def test_objects_apart_come_back_either_way(by: str) -> None:
     instance_map = np.zeros((40, 60), np.int32)
     instance_map[2:12, 3:20], instance_map[15:38, 30:55] = 1, 2

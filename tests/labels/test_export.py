@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 from PIL import Image
 
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.data import open_dataset
+from pixelwise.instances.fields import CentreOffsetMaps
+from pixelwise.instances.grouping import group_pixels
+from pixelwise.instances.grouping_parameters import WAISTS, GroupingParameters
 from pixelwise.labels import export, features
 from pixelwise.labels.export import export_live_model
 from pixelwise.labels.features import CONTEXT, ArrayImage, shared_extractor
 from pixelwise.labels.live import LiveModel
 from pixelwise.labels.pixel_samples import LabelledPixels
+from pixelwise.labels.proposals import propose_objects
 from pixelwise.modelfile.info import ModelInfo
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -112,15 +116,30 @@ def test_labels_of_one_class_are_too_few(photos: Path, tmp_path: Path, written: 
     assert not written
 
 
-def test_objects_are_left_to_training(photos: Path, tmp_path: Path, written: list[Any]) -> None:
-    dataset = open_dataset(photos)
-
-    def read_labels(item: Any) -> Any:
-        labels = dataset.read_labels(item)
-        return replace(labels, instance_map=np.zeros(labels.label_map.shape, np.int32))
-
-    result = export_live_model(replace(dataset, read_labels=read_labels), tmp_path / "live.onnx")
-    assert any("train with `task='instance'`" in remark for remark in result.remarks)
+def test_labels_with_objects_give_a_model_of_objects(tmp_path: Path, written: list[Any]) -> None:
+    """Those that the studio would propose on the same label map, whose border then belongs to the objects."""
+    folder = tmp_path / "cells"
+    for name, seed in (("a", 0), ("b", 1)):
+        write_image(folder, name, (64, 96), seed, classes=(0, 2))
+        (folder / "instances").mkdir(exist_ok=True)
+        mask = np.array(Image.open(folder / "masks" / f"{name}.png"))
+        mask[40:50, 60:90] = 1  # the border
+        Image.fromarray(mask).save(folder / "masks" / f"{name}.png")
+        Image.fromarray((mask == 2).astype(np.uint16)).save(folder / "instances" / f"{name}.png")
+    (folder / "classes.yaml").write_text("classes: [background, border, cell]\nignore: 255\n")
+    assert export_live_model(folder, tmp_path / "live.onnx").remarks == ()
+    ((net, info, _),) = written
+    assert (info.task, info.grouping) == ("instance", GroupingParameters((2,), least_area=1, by=WAISTS))
+    image = np.array(Image.open(folder / "images" / "a.png"))
+    with torch.no_grad():
+        scores, logits = (layer(torch.from_numpy(image)[None])[0].numpy() for layer in (net.net, net))
+    predicted = scores.argmax(axis=0).astype(np.uint8)
+    assert {0, 1, 2} == set(np.unique(predicted).tolist())
+    expected, _ = propose_objects(predicted, info.classes)
+    objects = group_pixels(CentreOffsetMaps.from_logits(logits, (2,)), info.grouping)
+    assert_array_equal(objects.instance_map, expected)
+    assert_array_equal(objects.class_index, 2)
+    assert_array_equal(logits[:3].argmax(axis=0), np.where(predicted == 1, 2, predicted))
 
 
 def test_another_ending_is_refused(photos: Path) -> None:

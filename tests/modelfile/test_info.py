@@ -13,7 +13,7 @@ from pixelwise.core.bands import Bands
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import ModelFileError
 from pixelwise.core.value_range import ValueRange
-from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, GroupingParameters
+from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, WAISTS, GroupingParameters
 from pixelwise.modelfile.info import FORMAT_VERSION, ModelInfo
 
 GROUPING = {"things": [1], "radius": 3, "least_heat": 0.1, "least_area": 4}
@@ -62,7 +62,7 @@ def test_a_value_range_is_read_and_one_that_is_missing_means_all_of_16_bits() ->
     assert read == ValueRange((0, 0, 0), (65535, 65535, 65535))
 
 
-@pytest.mark.parametrize(("by", "version"), [(CENTRES, 1), (BOTH, 2), (COMPONENTS, 2)])
+@pytest.mark.parametrize(("by", "version"), [(CENTRES, 1), (BOTH, 2), (COMPONENTS, 2), (WAISTS, 3)])
 def test_an_earlier_reader_refuses_a_grouping_that_it_does_not_know(by: str, version: int) -> None:
     info = replace(INFO, task="instance", grouping=GroupingParameters((1,), by=by))
     assert json.loads(info.to_json())["format_version"] == version

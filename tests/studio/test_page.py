@@ -517,7 +517,7 @@ def test_a_project_of_objects_trains_for_objects_until_a_person_chooses(
     find.wait_for()
     assert (find.input_value(), minutes.input_value()) == ("instance", "5")
     window.page.get_by_role("button", name="Export").click()
-    assert "areas, not single objects" in window.page.locator(".export-row").nth(1).inner_text()
+    assert "It predicts single objects." in window.page.locator(".export-row").nth(1).inner_text()
     window.press("Escape")
     find.select_option("semantic")
     window.page.reload()

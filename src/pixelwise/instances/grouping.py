@@ -6,8 +6,9 @@ Cheng et al., "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194, section 3.3.
 
 Differs from the paper: the end of an offset is rounded to a pixel, and the nearest centre of each such pixel is looked
 up in a k-d tree, so that the time depends on the number of pixels and hardly on that of objects. Of an object in
-several pieces only the largest is kept, and its holes are filled. Objects may also be connected components (see
-`WAYS`), which need no centres where objects lie apart. Training chooses the way with the highest panoptic quality.
+several pieces only the largest is kept, and its holes are filled. Objects may also be separated without centres (see
+`WAYS`): where they lie apart, connected components suffice, and training chooses the way with the highest panoptic
+quality; the live model of `pixelwise.labels` predicts a border instead.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 
 from pixelwise.instances.fields import NO_THING, CentreOffsetMaps
-from pixelwise.instances.grouping_parameters import BOTH, COMPONENTS, GroupingParameters
+from pixelwise.instances.grouping_parameters import BOTH, COMPONENTS, WAISTS, GroupingParameters
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.parts import connected_regions, fill_holes, keep_largest_parts
+from pixelwise.instances.separation import separate_objects
 from pixelwise.instances.targets import object_centres
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
+INTERIOR = 0.5
+"""The interior of objects that are parted at waists has more heat than this; the rest of the foreground is border."""
 
 
 def group_pixels(maps: CentreOffsetMaps, parameters: GroupingParameters) -> Objects:
@@ -34,8 +38,8 @@ def group_pixels(maps: CentreOffsetMaps, parameters: GroupingParameters) -> Obje
 
     A pixel belongs to an object if its best class is a thing. The class of an object is the one with the largest sum of
     probabilities over the pixels where it is best. The score of an object is this sum, divided by the number of all its
-    pixels, times the heat of its centre. A component without a centre uses its highest heat; where all objects are
-    components, heat is 1.
+    pixels, times the heat of its centre. A component without a centre uses its highest heat; where no object has a
+    centre, heat is 1.
 
     Parameters
     ----------
@@ -45,8 +49,10 @@ def group_pixels(maps: CentreOffsetMaps, parameters: GroupingParameters) -> Obje
         The things, and the numbers of the grouping.
     """
     foreground = maps.class_index != NO_THING
-    if parameters.by == COMPONENTS:
-        instance_map, count = _components(maps.class_index)
+    if parameters.by in (COMPONENTS, WAISTS):
+        instance_map, count = (
+            _components(maps.class_index) if parameters.by == COMPONENTS else _separate(maps, parameters.things)
+        )
         return _build_objects(instance_map, np.ones(count, np.float32), maps, parameters)
     centres = find_peaks(np.where(foreground, maps.heat, -np.inf), parameters.radius, parameters.least_heat)
     heat = maps.heat[tuple(centres.T)]
@@ -82,6 +88,18 @@ def _components(class_index: npt.NDArray[np.uint8]) -> tuple[Int32, int]:
     is_thing[parts] = class_index != NO_THING
     ids = (np.cumsum(is_thing) * is_thing).astype(np.int32)
     return ids[parts], int(is_thing.sum())
+
+
+def _separate(maps: CentreOffsetMaps, things: Sequence[int]) -> tuple[Int32, int]:
+    """Return a map of the objects of each thing, parted at borders and narrow waists, ids 1..n, and n."""
+    instance_map, count = np.zeros(maps.class_index.shape, np.int32), 0
+    is_interior = maps.heat > INTERIOR
+    for thing in things:
+        of_class = maps.class_index == thing
+        objects = separate_objects(of_class & is_interior, of_class & ~is_interior)
+        instance_map += np.where(objects > 0, objects + count, 0).astype(np.int32)
+        count += int(objects.max(initial=0))
+    return instance_map, count
 
 
 def _add_components(

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from pixelwise.core.errors import OptionError
 
-CENTRES, BOTH, COMPONENTS = "centres", "both", "components"
-WAYS = (CENTRES, BOTH, COMPONENTS)
+CENTRES, BOTH, COMPONENTS, WAISTS = "centres", "both", "components", "waists"
+WAYS = (CENTRES, BOTH, COMPONENTS, WAISTS)
 """The ways of separating the foreground into objects. "centres": each pixel joins a centre. "both": as "centres", and a
 connected component without a centre is an object of its own. "components": connected components of each class, without
-heat and offsets."""
+heat and offsets. "waists": `separate_objects` of each class, whose border is where the heat is at most 0.5; without
+offsets."""
 CHANNELS = 3
 """Channels of the logits after the class scores: the heat of centres, and the offset to the centre in rows and in
 columns."""
@@ -58,6 +59,8 @@ class GroupingParameters:
     def __str__(self) -> str:
         if self.by == COMPONENTS:
             return f"connected components of {self.least_area} pixels or more"
+        if self.by == WAISTS:
+            return f"areas, parted at borders and narrow waists, of {self.least_area} pixels or more"
         others = ", components without one are objects too" if self.by == BOTH else ""
         return (
             f"centres {self.radius} pixels apart, heat {self.least_heat:g} or more, {self.least_area} pixels or more"

@@ -15,6 +15,8 @@ from pixelwise.core.extras import require_train_extra
 from pixelwise.core.text import quantity
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item, require_sizes
+from pixelwise.instances.grouping_parameters import WAISTS, GroupingParameters
+from pixelwise.instances.objects import objects_from_maps
 from pixelwise.labels.boxes import TILE, Box, cut_into_squares, shift, tile_boxes
 from pixelwise.labels.features import (
     CONTEXT,
@@ -28,8 +30,9 @@ from pixelwise.labels.features import (
 )
 from pixelwise.labels.head import Head, fit_head, new_head
 from pixelwise.labels.live import SETTLED_STEPS, TILE_PIXELS, TOTAL_PIXELS
-from pixelwise.labels.live_net import LiveNet
+from pixelwise.labels.live_net import LiveNet, ObjectNet
 from pixelwise.labels.pixel_samples import LabelledPixels, sample_tiles, share_limit
+from pixelwise.labels.proposals import border_class, object_classes
 from pixelwise.model_export.onnx import export_onnx
 from pixelwise.modelfile.info import LIVE_MODEL, ModelInfo
 from pixelwise.nn.encoders import DEFAULT_ENCODER
@@ -84,6 +87,9 @@ def export_live_model(
     along the image's edges. It learns within seconds. With few labels it may predict better than a training. It learns
     from all images with labels but those of a named test split, 16,384 pixels in all at most.
 
+    If the labels have objects, so has its prediction: the areas of their classes, parted where a class called `border`
+    is predicted and at narrow waists, as the studio proposes them.
+
     Parameters
     ----------
     data
@@ -128,32 +134,35 @@ def export_live_model(
         raise OptionError("out", str(out), "a file name ending in .onnx", remedy)
     require_train_extra("label export")
     dataset = (data if isinstance(data, Dataset) else open_dataset(data)).with_value_range()
-    images, remarks = _labelled_images(dataset, seed)
+    images, things = _labelled_images(dataset, seed)
     _require_two_classes(dataset, images)
     sizes = [image.size for image in images]
     scales = [choose_scale(size) for size in sizes]
     scale = 2 if 2 * scales.count(2) > len(scales) else 1
-    if len(set(scales)) > 1:
-        remarks.append(_describe_mixture(scales, scale))
+    remarks = [_describe_mixture(scales, scale)] if len(set(scales)) > 1 else []
     features, classes = _sample_features(dataset, images, scale, on_progress)
     head = new_head(features, channel_weights(), dataset.classes.num_classes, seed)
     head, _ = fit_head(head, features, classes, steps=SETTLED_STEPS, seed=seed * 1_000_003)
     remarks += _describe_unknown(dataset, head)
     net = LiveNet(head, dataset.channels, scale).eval()
-    export_onnx(net, _describe_model(dataset, net, sizes), out)
+    info = _describe_model(dataset, net, sizes)
+    if things:
+        info = replace(info, task="instance", grouping=GroupingParameters(things, least_area=1, by=WAISTS))
+    export_onnx(ObjectNet(net, things, border_class(dataset.classes)) if things else net, info, out)
     return LiveExport(out, len(images), len(classes), scale, tuple(remarks))
 
 
-def _labelled_images(dataset: Dataset, seed: int) -> tuple[list[_LabelledImage], list[str]]:
-    """Return the images with labels, each once, but those of a named test split; and what to say of their labels."""
+def _labelled_images(dataset: Dataset, seed: int) -> tuple[list[_LabelledImage], tuple[int, ...]]:
+    """Return the images with labels, each once, but those of a named test split; and the classes of their objects."""
     items = {item.image: item for split, item in dataset.items() if split != "test" or item.auto_split}
-    images, has_objects = [], False
+    images, things = [], set[int]()
     for item in items.values():
         if item.mask is None and item.instances is None:
             continue
         labels = dataset.read_labels(replace(item, held_out=None))
         require_sizes(item, labels, dataset.image_size(item))
-        has_objects = has_objects or labels.instance_map is not None
+        if labels.instance_map is not None:
+            things |= set(objects_from_maps(labels.label_map, labels.instance_map).class_index.tolist())
         height, width = labels.label_map.shape
         boxes, num_classes = tile_boxes((height, width)), dataset.classes.num_classes
         read = ArrayImage(labels.label_map).read
@@ -161,10 +170,7 @@ def _labelled_images(dataset: Dataset, seed: int) -> tuple[list[_LabelledImage],
         if tiles:
             by_box = {boxes[number]: pixels for number, pixels in tiles.items()}
             images.append(_LabelledImage(item, (height, width), by_box))
-    remarks = []
-    if has_objects:
-        remarks.append("The file predicts areas, not single objects. For objects, train with `task='instance'`.")
-    return images, remarks
+    return images, tuple(sorted(things.intersection(object_classes(dataset.classes))))
 
 
 def _require_two_classes(dataset: Dataset, images: Sequence[_LabelledImage]) -> None:

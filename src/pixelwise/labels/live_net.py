@@ -6,6 +6,8 @@ graph can have: maps are enlarged whole, all classes are refined at once, and wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -112,6 +114,40 @@ class LiveNet(nn.Module):
     def _hidden(self, maps: list[torch.Tensor], number: int) -> torch.Tensor:
         """Return what one of the maps adds to the hidden units."""
         return F.conv2d(maps[number], getattr(self, f"first_{number}"))
+
+
+class ObjectNet(nn.Module):
+    """uint8 images (N, H, W, C) -> float32 logits (N, K + 3, H, W) of an instance model whose objects are separated at
+    their borders and narrow waists (`WAISTS`).
+
+    A border pixel belongs to the thing with the highest score there, and the class of borders is never predicted. The
+    heat is the probability of the interior, relative to interior and border. The offsets are 0.
+
+    Parameters
+    ----------
+    net
+        The net that predicts the classes.
+    things
+        The classes that have objects.
+    border
+        The class that marks the border between objects, if there is one.
+    """
+
+    def __init__(self, net: LiveNet, things: Sequence[int], border: int | None) -> None:
+        super().__init__()
+        self.net, self.things, self.border = net, tuple(things), border
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        scores = self.net(images)
+        if self.border is None:
+            return torch.cat([scores, torch.ones_like(scores[:, :1]), torch.zeros_like(scores[:, :2])], dim=1)
+        border = scores[:, self.border, None]
+        best = scores[:, self.things].amax(dim=1, keepdim=True)
+        classes = list(scores.split(1, dim=1))
+        for thing in self.things:
+            classes[thing] = classes[thing].maximum(border.where(classes[thing] == best, border.new_tensor(NEVER)))
+        classes[self.border] = torch.full_like(border, NEVER)
+        return torch.cat([*classes, (best - border).sigmoid(), torch.zeros_like(scores[:, :2])], dim=1)
 
 
 def enlarge(maps: torch.Tensor, factor: int) -> torch.Tensor:

@@ -12,8 +12,8 @@ from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
+from pixelwise.instances.watershed import give_to_nearest
 from pixelwise.labels.strokes import Mask
-from pixelwise.labels.watershed import give_to_nearest
 
 Int32 = npt.NDArray[np.int32]
 Intp = npt.NDArray[np.intp]

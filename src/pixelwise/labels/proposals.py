@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pixelwise.core.classes import BACKGROUND, IGNORE_INDEX, ClassMap
-from pixelwise.labels.objects import Int32, separate_objects
+from pixelwise.instances.separation import separate_objects
+from pixelwise.labels.objects import Int32
 from pixelwise.labels.strokes import Mask, UInt8
 
 BORDER_NAMES = ("border", "boundary", "outline", "contour", "edge", "membrane")

@@ -15,7 +15,7 @@ from pixelwise.core.classes import MAX_CLASSES, ClassMap
 from pixelwise.core.documents import json_value
 from pixelwise.core.errors import DataError, ModelFileError, OptionError
 from pixelwise.core.value_range import FULL, ValueRange
-from pixelwise.instances.grouping_parameters import CENTRES, CHANNELS, GroupingParameters
+from pixelwise.instances.grouping_parameters import BOTH, CENTRES, CHANNELS, COMPONENTS, WAISTS, GroupingParameters
 from pixelwise.modelfile.graph import REMEDY, read_metadata
 
 METADATA_KEY = "pixelwise"
@@ -26,8 +26,10 @@ DROPOUT_SEED = "dropout_seed"
 COARSE = "coarse"
 """The second output of a graph whose logits are those of a coarser map, up-sampled bilinearly to the image, padded at
 the bottom and right to multiples of its stride: that map, float32 (N, K, h, w)."""
-FORMAT_VERSION = 2
-"""Of files whose objects are not grouped by centres alone, which an earlier reader does not know; of all others 1."""
+GROUPING_VERSIONS = {BOTH: 2, COMPONENTS: 2, WAISTS: 3}
+"""The format version of files whose objects are grouped in a way that an earlier reader does not know."""
+FORMAT_VERSION = max(GROUPING_VERSIONS.values())
+"""The highest format version; files without objects, or with objects grouped by centres, have 1."""
 MAX_WIDTH = 64
 """Factor on the channels of a model as it was published."""
 MAX_SIDE = 2**14
@@ -80,7 +82,7 @@ class ModelInfo:
 
     def to_json(self) -> str:
         """Return the JSON text that `export` stores under `METADATA_KEY`."""
-        version = 1 if self.grouping is None or self.grouping.by == CENTRES else FORMAT_VERSION
+        version = 1 if self.grouping is None else GROUPING_VERSIONS.get(self.grouping.by, 1)
         content = {"format_version": version, **asdict(self), "classes": self.classes.to_dict()}
         return json.dumps(content, ensure_ascii=False)
 

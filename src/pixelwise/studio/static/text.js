@@ -226,9 +226,9 @@ export const T = {
       return `Too close to tell, so nothing was switched: the net is between ${points(-low)} worse and ${points(high)} better.`;
     },
     /** `isDoubted`: it is already said to train longer. */
-    advice: (minutes, hasObjects, isDoubted) =>
+    advice: (minutes, isDoubted) =>
       [
-        hasObjects && "Only a trained net finds single objects outside of the studio.",
+        "Live model under Export writes it as a file.",
         !isDoubted && `To get a better net, train for ${longer(minutes)} or more, or label more images.`,
       ].filter(Boolean).join(" "),
     favour: "Labels that were accepted from the live model favour it.",
@@ -295,8 +295,8 @@ export const T = {
       `The live model was better (${percent(run.comparison.live, 1)} against ${percent(run.comparison.net, 1)}). ${T.comparison.advice(run.minutes, ...about)}`,
     earlierWasBetter: ({ name, score }) => `${name} was better (${percent(score, 1)}): show its prediction, and this row exports it.`,
     live: "Live model",
-    liveHint: "live.onnx: the model that learns while you draw, fitted on all labels. It takes some minutes.",
-    liveAreas: "The file predicts areas, not single objects. For objects, train longer and export Model.",
+    liveHint: (hasObjects) =>
+      `live.onnx: the model that learns while you draw, fitted on all labels. It predicts ${hasObjects ? "single objects" : "areas"}. Writing it takes some minutes.`,
     labelFirst: "Label pixels of two classes to get it.",
     report: "Report",
     reportHint: (name) => `How good the trained net ${name} is, as one page. It says nothing of the live model.`,

@@ -1,6 +1,6 @@
 // The trained net beside the live model: both scores, which of them is shown, and a click shows the other.
 import * as commands from "../commands.js";
-import { hasObjects, useStore } from "../store.js";
+import { useStore } from "../store.js";
 import { T } from "../text.js";
 import { html } from "../view.js";
 
@@ -13,12 +13,11 @@ export function comparedRun(s) {
 export function Comparison() {
   const run = useStore(comparedRun);
   const use = useStore((s) => s.project.live?.use ?? "live");
-  const ofObjects = useStore(hasObjects);
   const doubted = useStore((s) => Boolean(s.training.doubt) && s.training.run === run?.name);
   if (!run) return null;
   const { comparison } = run;
   const scores = comparison.net != null;
-  const advice = comparison.better === "live" && T.comparison.advice(run.minutes, ofObjects, doubted);
+  const advice = comparison.better === "live" && T.comparison.advice(run.minutes, doubted);
   const rows = [
     ["live", T.comparison.live, comparison.live],
     [run.name, T.comparison.net(run.name), comparison.net],

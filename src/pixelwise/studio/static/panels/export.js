@@ -16,15 +16,14 @@ export function ExportPanel() {
   const doubt = useStore((s) => (s.training.run === s.project.exports?.run && s.training.doubt ? T.training.doubts[s.training.doubt](s.training) : ""));
   const run = runs.find(({ name }) => name === ready.run);
   const score = run?.score != null ? T.training.score(run) : "";
-  const liveWasBetter = run?.comparison?.better === "live" ? T.export.liveWasBetter(run, ofObjects, doubt !== "") : "";
+  const liveWasBetter = run?.comparison?.better === "live" ? T.export.liveWasBetter(run, doubt !== "") : "";
   const best = run && runs.filter((other) => isMeasuredAlike(other, run)).reduce((a, b) => (b.score > a.score ? b : a), run);
   const earlierWasBetter = best && best !== run ? T.export.earlierWasBetter(best) : "";
   const names = Object.fromEntries(layouts.map((name) => [name, T.export.layouts[name] ?? name]));
   return html`<div class="exports">
     <${Row} kind="model" title=${T.export.model} hint=${run ? [T.export.modelHint(run.name, run === runs.at(-1)), score] : T.export.trainFirst}
       warning=${run && [earlierWasBetter, doubt, liveWasBetter].filter(Boolean).join(" ")} ready=${ready.model} />
-    <${Row} kind="live" title=${T.export.live} hint=${ready.live ? T.export.liveHint : T.export.labelFirst}
-      warning=${ready.live && ofObjects && T.export.liveAreas} ready=${ready.live} />
+    <${Row} kind="live" title=${T.export.live} hint=${ready.live ? T.export.liveHint(ofObjects) : T.export.labelFirst} ready=${ready.live} />
     <${Row} kind="report" title=${T.export.report} hint=${run ? T.export.reportHint(run.name) : T.export.trainFirst} ready=${ready.report} />
     <${Row} kind="overlays" title=${T.export.overlays} hint=${T.export.overlaysHint(ofObjects)} ready=${true} />
     ${layout &&

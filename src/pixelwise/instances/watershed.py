@@ -11,8 +11,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from pixelwise.core.errors import ShapeError
-from pixelwise.labels.strokes import Mask
 
+Mask = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 UInt32 = npt.NDArray[np.uint32]
 UInt64 = npt.NDArray[np.uint64]

@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from pixelwise.core.errors import ShapeError
-from pixelwise.labels.watershed import seeded_watershed
+from pixelwise.instances.watershed import seeded_watershed
 
 
 def highest_points(height_map: np.ndarray, seeds: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
