@@ -200,7 +200,7 @@ def _build_report(run: RunDirectory, config: RunConfig, data: TrainingData, outc
 
 
 def _warnings(config: RunConfig, data: TrainingData, outcome: Outcome) -> list[str]:
-    lengths = length_warnings(config.recipe, len(data.dataset.splits["train"]))
+    lengths = length_warnings(config.recipe, len(data.dataset.splits["train"]), goes_on=config.start_from is not None)
     return [
         *(warning[:1].upper() + warning[1:] for warning in lengths),
         *([] if outcome.measured is None else outcome.measured.remarks),

@@ -114,7 +114,7 @@ class Session:
         recipe = config.asked.get("recipe")
         for remark in paper_remarks(None if recipe is None else str(recipe), config):
             self.display.message(remark)
-        for warning in length_warnings(config.recipe, len(data.train)):
+        for warning in length_warnings(config.recipe, len(data.train), goes_on=config.start_from is not None):
             self.display.message(f"warning: {warning}")
         if trainer.progress.step:
             self.display.message(f"going on after step {trainer.progress.step}")

@@ -6,7 +6,14 @@ import pytest
 
 from pixelwise.training.planning import defaults
 from pixelwise.training.planning.defaults import MAX_EVALUATIONS
-from pixelwise.training.planning.length import Cost, is_long_run, steps_for_crops, steps_in_time, with_length
+from pixelwise.training.planning.length import (
+    Cost,
+    is_long_run,
+    length_warnings,
+    steps_for_crops,
+    steps_in_time,
+    with_length,
+)
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.schedule import count_crops, crops_at_step, extend
 
@@ -90,3 +97,20 @@ def test_an_extended_run_counts_the_crops_that_are_added(recipe: Recipe) -> None
     first = with_length(recipe, *(2, 0), 7)
     assert steps_for_crops(extend(first), 20) == (6, 20)
     assert steps_for_crops(extend(first), 23) == (6, None)
+
+
+@pytest.mark.parametrize(
+    ("steps", "images", "goes_on", "found", "result"),
+    [
+        (9, 2, False, "9 steps, 9 epochs of 2 images", "learns next to nothing"),
+        (10, 21, False, "10 steps, 0.95 epochs of 21 images", "learns next to nothing"),
+        (3, 2, True, "3 steps, 3 epochs of 2 images", "may end worse than the one that it starts from"),
+    ],
+)
+def test_a_run_too_short_to_learn_says_so(
+    recipe: Recipe, steps: int, images: int, goes_on: bool, found: str, result: str
+) -> None:
+    short = recipe.replace(batch=2, early_split=1, steps=steps)
+    (warning,) = length_warnings(short, images, goes_on=goes_on)
+    assert warning == f"this training is {found}: the model {result}. Give more `minutes` or `epochs`."
+    assert length_warnings(short.replace(steps=11), 20) == []

@@ -92,11 +92,13 @@ def steps_for_crops(recipe: Recipe, crops: int) -> tuple[int, int | None]:
     return (steps - 1, crops) if steps > first + 1 else (steps, None)
 
 
-def length_warnings(recipe: Recipe, train_images: int) -> list[str]:
-    """Return a warning if a run is too short to learn from its images."""
+def length_warnings(recipe: Recipe, train_images: int, *, goes_on: bool = False) -> list[str]:
+    """Return a warning if a run is too short to learn from its images. goes_on: whether it starts from a trained model,
+    which so few steps of a new optimiser spoil."""
     epochs = count_crops(recipe, recipe.steps) / train_images
     if recipe.steps >= FEWEST_STEPS and epochs >= 1:
         return []
     images = quantity(train_images, "image")
     length = f"this training is {quantity(recipe.steps, 'step')}, {epochs:.2g} epochs of {images}"
-    return [f"{length}: the model learns next to nothing. Give more `minutes` or `epochs`."]
+    result = "may end worse than the one that it starts from" if goes_on else "learns next to nothing"
+    return [f"{length}: the model {result}. Give more `minutes` or `epochs`."]
