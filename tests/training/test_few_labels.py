@@ -95,6 +95,12 @@ def test_sparse_labels_have_their_recipe() -> None:
     assert len(dense.magnifications) == 1
     long = choose_recipe(facts_of(is_sparse=True), ModelFacts.of(options), Budget(10.0), options)
     assert len(long.magnifications) == 2
+    minutes = Budget(10.0, is_long=True)
+    rates = (
+        choose_recipe(facts_of(is_sparse=sparse), ModelFacts.of(options), minutes, options).learning_rate
+        for sparse in (True, False)
+    )
+    assert (*rates, recipe.learning_rate) == (0.0015, 0.004, 0.004)
     assert recipe.pseudo_rounds
     assert (recipe.pseudo_images, recipe.unlabelled_share, recipe.batch) == (12, 0.5, 8)
     all_labelled = replace(facts_of(is_sparse=True), unlabelled_images=0)

@@ -71,6 +71,7 @@ def _adapt_to_sparse_labels(recipe: Recipe, data: DataFacts, budget: Budget) -> 
     area = statistics.mean(height * width for height, width in data.image_sizes)
     return recipe.replace(
         batch=budget.processes * batch_size(recipe.crop, defaults.BATCH),
+        learning_rate=recipe.learning_rate * (defaults.SPARSE_RATE_FACTOR if budget.is_long else 1.0),
         loss_step=defaults.SPARSE_LOSS_STEP,
         label_points=defaults.LABEL_POINTS,
         pseudo_rounds=defaults.PSEUDO_ROUNDS if data.unlabelled_images else (),

@@ -49,6 +49,9 @@ OFFSET_WEIGHT = 0.02
 """Weight of the offsets' loss, where the loss of the classes has weight 1, so that none of the three losses outweighs
 the others."""
 
+SPARSE_RATE_FACTOR = 0.375
+"""On the learning rate of long runs with sparse labels. A step sees few labelled pixels, so its gradient is noisy, and
+many smaller steps end nearer to the optimum. In a short run they would not get there."""
 SPARSE_LOSS_STEP = 4
 """The stride of the logits from which those at labelled pixels are interpolated: that of the default model, whose
 up-sampling does the same."""
