@@ -82,7 +82,8 @@ def check(data: Dataset | str | Path, *, on_progress: OnProgress | None = None) 
 def convert(
     data: Dataset | str | Path, to: str, out: str | Path, *, on_check: Callable[[CheckResult], None] | None = None
 ) -> Conversion:
-    """Write a data set in another layout; images are copied as they are.
+    """Write a data set in another layout; images are copied as they are. Images that are meant to have no label, as in
+    a project of the studio, are left out.
 
     Parameters
     ----------
@@ -122,6 +123,7 @@ def convert(
     source = check_dataset(dataset)
     if on_check is not None:
         on_check(source)
+    dataset = dataset.without(source.unlabelled)
     write_dataset(dataset, to, out)
     written = check_dataset(open_dataset(out, to))
     return Conversion(Path(out), written.images, (*name_changes(dataset), *find_losses(source, written)))

@@ -68,6 +68,24 @@ def test_what_the_layout_cannot_hold_is_told(cli: Cli, tmp_path: Path) -> None:
     ]
 
 
+def test_images_without_labels_are_left_out(cli: Cli, tmp_path: Path) -> None:
+    """Strokes on one image of three, as a project of the studio has them."""
+    (tmp_path / "in" / "masks").mkdir(parents=True)
+    (tmp_path / "in" / "images").mkdir()
+    for number, name in enumerate("abc"):
+        image = np.full((8, 9, 3), 50 * number, np.uint8)
+        Image.fromarray(image).save(tmp_path / "in" / "images" / f"{name}.png")
+    mask = np.full((8, 9), 255, np.uint8)
+    mask[2, 2:6], mask[5, 2:6] = 0, 1
+    Image.fromarray(mask).save(tmp_path / "in" / "masks" / "a.png")
+    (tmp_path / "in" / "classes.yaml").write_text("classes: [ground, leaf]\nignore: 255\n")
+    result = cli("convert", tmp_path / "in", "--to", "folders", "--out", tmp_path / "out")
+    assert (result.code, result.out.splitlines()[0].partition(" ")[0]) == (0, "1")
+    assert any("images are not kept" in line for line in result.out.splitlines()[1:])
+    ((_, item),) = open_dataset(tmp_path / "out").items()
+    assert item.name == "a"
+
+
 def test_names_that_become_one_are_made_distinct_and_counted(cli: Cli, tmp_path: Path) -> None:
     """Each image keeps its own mask, whatever the layout; `A` and `a` are one name to Windows and macOS."""
     names = ("a/b_c.png", "a_b/c.png", "A_B/C.png")

@@ -18,9 +18,10 @@ from pixelwise.data.dataset import Dataset, Item, Sample, labels_from_files
 from pixelwise.inference.evaluate import METRICS, evaluate
 from pixelwise.inference.loading import load
 from pixelwise.inference.result import Result
+from pixelwise.metrics.instances import InstanceScores
 
 if TYPE_CHECKING:
-    from tests.inference.conftest import ColourModel, UInt8
+    from tests.inference.conftest import ColourModel, Int32, UInt8
 
 
 def read_label_map(path: Path) -> UInt8:
@@ -107,6 +108,23 @@ def test_other_classes_are_refused_and_both_are_listed(
         evaluate(load(model_file), other)
     assert f"found the classes {', '.join(names)}; expected" in str(error.value)
     assert "dark, red, green, blue" in str(error.value)
+
+
+def test_a_border_class_is_none_of_a_model_of_objects(
+    blob_file: Path, blob_image: UInt8, blob_map: Int32, tmp_path: Path
+) -> None:
+    """The labels have a third class on the line between two blobs, as a project of the studio has it."""
+    root = tmp_path / "cells"
+    border = np.where(blob_map > 0, np.uint8(2), np.uint8(0))
+    border[:, 63:65][border[:, 63:65] == 2] = 1
+    for folder, values in (("images", blob_image), ("masks", border), ("instances", blob_map.astype(np.uint16))):
+        (root / folder).mkdir(parents=True)
+        Image.fromarray(values).save(root / folder / "a.png")
+    (root / "classes.yaml").write_text("classes: [background, border, blob]\n")
+    (root / "test.txt").write_text("a\n")
+    scores = evaluate(load(blob_file), pw.open_dataset(root), "test")
+    assert isinstance(scores, InstanceScores)
+    assert (scores.ap, scores.objects) == (1.0, 3)
 
 
 def test_colours_of_classes_may_differ(model_file: Path, dataset: Dataset) -> None:

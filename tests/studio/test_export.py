@@ -43,6 +43,28 @@ def test_labels_in_another_layout(labelled: Any, studio: Any) -> None:
     assert client_layouts(labelled) == written_layouts()
 
 
+def test_strokes_and_borders_are_no_objects_of_another_layout(labelled: Any, studio: Any) -> None:
+    """One image with an object that a border stroke crosses, and one with strokes alone."""
+    project = studio.project
+    project.perform({"type": "object_add", "point": [20, 20]}, "p1.png", resolve=studio.correct(1).resolve)
+    project.perform({"type": "class_add", "name": "border"})
+    border = project.classes.names.index("border")
+    for name in ("p1.png", "p2.png"):
+        line = {"type": "stroke", "points": [[20, 50], [20, 70]], "width": 3, "class_index": border}
+        project.perform(line, name)
+    answer = export(labelled, "coco").json()
+    dataset = open_dataset(answer["path"])
+    assert "border" not in dataset.classes.names
+    assert set(dataset.splits) == {"train"}
+    (item,) = dataset.splits["train"]
+    labels = dataset.read_labels(item)
+    assert labels.instance_map is not None
+    assert (labels.instance_map > 0).sum() == 30 * 50
+    assert any(
+        "1 image with labels on some pixels and no object left out: p2.png." in text for text in answer["remarks"]
+    )
+
+
 def client_layouts(client: Any) -> Any:
     return client.get("/api/project").json()["layouts"]
 

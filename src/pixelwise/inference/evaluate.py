@@ -10,6 +10,7 @@ from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.prefetch import prefetch
 from pixelwise.core.registry import Registry, Requirement, extension_errors
+from pixelwise.data.border_class import border_class, without_border
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.inference.engines.checks import name_image_in_errors
 from pixelwise.inference.predictor import Predictor
@@ -87,7 +88,7 @@ def score_items(
     """Predict these items, and return the scorer with their scores; `metrics` are updated, too. Other arguments and
     errors are those of `evaluate`."""
     dataset = replace(dataset, bands=predictor.info.bands, value_range=predictor.info.value_range)
-    _require_same_classes(dataset, predictor.classes)
+    dataset = _with_classes_of(predictor, dataset)
     scorer = TASKS[predictor.info.task].scorer(predictor.info)
 
     def predict_item(item: Item) -> tuple[Sample, Result]:
@@ -108,7 +109,14 @@ def score_items(
     return scorer
 
 
-def _require_same_classes(dataset: Dataset, classes: ClassMap) -> None:
+def _with_classes_of(predictor: Predictor, dataset: Dataset) -> Dataset:
+    """Return the data set; for a model of objects without its class of borders, if the model has none.
+
+    Raises `DataError` where the classes are not the model's.
+    """
+    classes = predictor.classes
+    if predictor.info.grouping is not None and border_class(classes) is None:
+        dataset = without_border(dataset)
     if dataset.classes.names != classes.names:
         raise DataError(
             dataset.root,
@@ -116,3 +124,4 @@ def _require_same_classes(dataset: Dataset, classes: ClassMap) -> None:
             f"the model's, in its order: {', '.join(classes.names)}",
             "Evaluate on data with these classes (classes.yaml names them), or train a model on this data.",
         )
+    return dataset

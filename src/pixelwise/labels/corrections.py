@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import OptionError
+from pixelwise.data.border_class import border_class
 from pixelwise.instances.objects import MAX_ID
 from pixelwise.labels.action_checks import Action
 from pixelwise.labels.boxes import Box, box_around, shift, union
 from pixelwise.labels.image_labels import ImageLabels
 from pixelwise.labels.objects import AnyMap, Int32, object_box, pixel_of, region_at, split_at_points
-from pixelwise.labels.proposals import background_class, border_class, object_classes, propose_objects
+from pixelwise.labels.proposals import background_class, object_classes, propose_objects
 from pixelwise.labels.regions import UNCHANGED, RegionPart
 from pixelwise.labels.strokes import Mask, Point, UInt8
 from pixelwise.labels.superpixels import superpixels

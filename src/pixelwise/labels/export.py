@@ -14,6 +14,7 @@ from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.extras import require_train_extra
 from pixelwise.core.text import quantity
 from pixelwise.data import open_dataset
+from pixelwise.data.border_class import border_class, drop_class
 from pixelwise.data.dataset import Dataset, Item, require_sizes
 from pixelwise.instances.grouping_parameters import WAISTS, GroupingParameters
 from pixelwise.instances.objects import objects_from_maps
@@ -32,7 +33,7 @@ from pixelwise.labels.head import Head, fit_head, new_head
 from pixelwise.labels.live import SETTLED_STEPS, TILE_PIXELS, TOTAL_PIXELS
 from pixelwise.labels.live_net import LiveNet, ObjectNet
 from pixelwise.labels.pixel_samples import LabelledPixels, sample_tiles, share_limit
-from pixelwise.labels.proposals import border_class, object_classes
+from pixelwise.labels.proposals import object_classes
 from pixelwise.model_export.onnx import export_onnx
 from pixelwise.modelfile.info import LIVE_MODEL, ModelInfo
 from pixelwise.nn.encoders import DEFAULT_ENCODER
@@ -147,8 +148,9 @@ def export_live_model(
     net = LiveNet(head, dataset.channels, scale).eval()
     info = _describe_model(dataset, net, sizes)
     if things:
-        info = replace(info, task="instance", grouping=GroupingParameters(things, least_area=1, by=WAISTS))
-    export_onnx(ObjectNet(net, things, border_class(dataset.classes)) if things else net, info, out)
+        export_onnx(ObjectNet(net, things, border_class(dataset.classes)), _with_objects(info, things), out)
+    else:
+        export_onnx(net, info, out)
     return LiveExport(out, len(images), len(classes), scale, tuple(remarks))
 
 
@@ -253,3 +255,13 @@ def _describe_model(dataset: Dataset, net: LiveNet, sizes: Sequence[tuple[int, i
         bands=dataset.bands,
         value_range=dataset.value_range,
     )
+
+
+def _with_objects(info: ModelInfo, things: tuple[int, ...]) -> ModelInfo:
+    """Return the metadata of an `ObjectNet`, whose classes are those of the data set without the border."""
+    border, classes = border_class(info.classes), info.classes
+    if border is not None:
+        classes = drop_class(classes, border)
+        things = tuple(thing - (thing > border) for thing in things)
+    grouping = GroupingParameters(things, least_area=1, by=WAISTS)
+    return replace(info, task="instance", classes=classes, grouping=grouping)

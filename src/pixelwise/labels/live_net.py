@@ -120,15 +120,15 @@ class ObjectNet(nn.Module):
     """uint8 images (N, H, W, C) -> float32 logits (N, K + 3, H, W) of an instance model whose objects are separated at
     their borders and narrow waists (`WAISTS`).
 
-    A border pixel belongs to the thing with the highest score there, and the class of borders is never predicted. The
-    heat is the probability of the interior, relative to interior and border. The offsets are 0.
+    The class of borders is not among the K classes: a border pixel belongs to the thing with the highest score there.
+    The heat is the probability of the interior, relative to interior and border. The offsets are 0.
 
     Parameters
     ----------
     net
         The net that predicts the classes.
     things
-        The classes that have objects.
+        The classes that have objects, as the net numbers them.
     border
         The class that marks the border between objects, if there is one.
     """
@@ -146,7 +146,7 @@ class ObjectNet(nn.Module):
         classes = list(scores.split(1, dim=1))
         for thing in self.things:
             classes[thing] = classes[thing].maximum(border.where(classes[thing] == best, border.new_tensor(NEVER)))
-        classes[self.border] = torch.full_like(border, NEVER)
+        del classes[self.border]
         return torch.cat([*classes, (best - border).sigmoid(), torch.zeros_like(scores[:, :2])], dim=1)
 
 

@@ -5,18 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from pixelwise.core.classes import BACKGROUND, IGNORE_INDEX, ClassMap
+from pixelwise.data.border_class import BORDER_NAMES, border_class
 from pixelwise.instances.separation import separate_objects
 from pixelwise.labels.objects import Int32
 from pixelwise.labels.strokes import Mask, UInt8
-
-BORDER_NAMES = ("border", "boundary", "outline", "contour", "edge", "membrane")
-"""Names of a class that marks the border between touching objects."""
-
-
-def border_class(classes: ClassMap) -> int | None:
-    """Return the class that marks the border between touching objects; `None` where there is none."""
-    names = [name.strip().lower() for name in classes.names]
-    return next((index for index, name in enumerate(names) if name in BORDER_NAMES), None)
 
 
 def background_class(classes: ClassMap) -> int | None:

@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,17 +17,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from pixelwise.api import convert
 from pixelwise.core.errors import OptionError
 from pixelwise.core.files import output_errors, write_atomically
 from pixelwise.core.temporary_files import temporary_path
-from pixelwise.core.text import short_repr
-from pixelwise.data import open_dataset, write_dataset, written_layouts
+from pixelwise.core.text import join_first, quantity, short_repr
+from pixelwise.data import open_dataset, written_layouts
+from pixelwise.labels.project import Project
 from pixelwise.labels.project_files import links_root
+from pixelwise.labels.project_images import ImageRecord
 from pixelwise.raster.image import write_png
 from pixelwise.raster.limits import require_moderate
 from pixelwise.render import object_overlay, overlay
 from pixelwise.studio.requests import read_json
 from pixelwise.studio.state import Studio
+from pixelwise.studio.training_data import freeze_data
 
 SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
@@ -70,19 +76,20 @@ def write_export(studio: Studio, kind: Any) -> tuple[Path, list[str]]:
         return _copy_of_run(studio, {"model": "model.onnx", "report": "report.html"}[kind]), []
     if kind == "live":
         return _write_live_model(studio)
+    remarks: list[str] = []
     with output_errors(folder), temporary_path(folder / kind) as temporary:
         if kind == "overlays":
             temporary.mkdir()
             _write_overlays(studio, temporary)
         else:
-            _write_labels(studio, kind, temporary)
+            remarks = _write_labels(studio, kind, temporary)
         archive = folder / f"{kind}.zip"
         with write_atomically(archive) as packed:
             made = shutil.make_archive(str(packed.with_suffix("")), "zip", temporary)
             Path(made).replace(packed)
         shutil.rmtree(folder / kind, ignore_errors=True)
         temporary.replace(folder / kind)
-    return folder / kind, []
+    return folder / kind, remarks
 
 
 def _write_live_model(studio: Studio) -> tuple[Path, list[str]]:
@@ -123,15 +130,53 @@ def _copy_of_run(studio: Studio, name: str) -> Path:
     return target
 
 
-def _write_labels(studio: Studio, layout: str, out: Path) -> None:
-    """Write the images that have labels in another layout."""
+def _write_labels(studio: Studio, layout: str, out: Path) -> list[str]:
+    """Write the images that have labels in another layout, and return what is to be said of it.
+
+    If images have objects, the labels are those of a training for objects (see `freeze_data`), and images with strokes
+    alone are left out: no other layout tells a stroke from an object.
+    """
     project = studio.project
-    bare = {image.path for image in project.images if not project.counts(image.name)}
-    if len(bare) == len(project.images):
+    labelled = {image.name for image in project.images if project.counts(image.name)}
+    if not labelled:
         raise OptionError("kind", "no labels", "an image with labels", "Label an image first.")
-    project.flush()
-    dataset = open_dataset(project.folder.root, "folders", images_root=links_root(project.folder))
-    write_dataset(dataset.without(bare), layout, out)
+    with_objects = {image.name for image in project.images if project.object_count(image.name)}
+    if not with_objects:
+        project.flush()
+        return _convert(project.folder.root, links_root(project.folder), labelled, layout, out)
+    sketched = {
+        image.name
+        for image in project.images
+        if image.name in labelled - with_objects and _is_partly_labelled(project, image)
+    }
+    with tempfile.TemporaryDirectory(dir=project.folder.studio) as folder:
+        data = freeze_data(project, Path(folder) / "labels", "instance")
+        remarks = _convert(data.path, data.images_root, labelled - sketched, layout, out)
+    if sketched:
+        images = quantity(len(sketched), "image")
+        remarks.append(
+            f"{images} with labels on some pixels and no object left out: {join_first(sorted(sketched), 3)}."
+        )
+    if loose := sum(data.loose.pixels.values()):
+        remarks.append(f"{quantity(loose, 'labelled pixel')} that belong to no object left out.")
+    return remarks
+
+
+def _is_partly_labelled(project: Project, image: ImageRecord) -> bool:
+    """Return whether most pixels of an image have no label."""
+    return 2 * sum(project.counts(image.name).values()) < image.size[0] * image.size[1]
+
+
+def _convert(root: Path, images_root: Path | None, names: set[str], layout: str, out: Path) -> list[str]:
+    """Write the images of these names in another layout, and return what it does not hold. Images that are not marked
+    as test are one split."""
+    dataset = open_dataset(root, "folders", images_root=images_root)
+    dataset = dataset.without({item.image for _, item in dataset.items() if item.image.name not in names})
+    splits = {"train": (*dataset.splits.get("train", ()), *dataset.splits.get("val", ()))}
+    if tests := dataset.splits.get("test"):
+        splits["test"] = tests
+    conversion = convert(replace(dataset, splits=splits), layout, out)
+    return [f"{remark}." for remark in conversion.remarks]
 
 
 def _write_overlays(studio: Studio, out: Path) -> None:

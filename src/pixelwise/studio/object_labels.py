@@ -11,12 +11,13 @@ from scipy import ndimage
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.text import join_first, quantity
+from pixelwise.data.border_class import border_class, classes_of_objects, without_index
 from pixelwise.data.masks.missing_objects import apart_from_objects
 from pixelwise.instances.objects import renumber
 from pixelwise.labels.boxes import Box, cut_into_squares
 from pixelwise.labels.image_labels import ImageLabels
 from pixelwise.labels.project import Project
-from pixelwise.labels.proposals import border_class, object_classes
+from pixelwise.labels.proposals import object_classes
 from pixelwise.labels.strokes import Mask, UInt8
 from pixelwise.labels.tiled_map import TiledMap
 
@@ -72,7 +73,7 @@ class LooseLabels:
 class ObjectLabels:
     """The label maps of a project's images for a training on objects.
 
-    A class that marks the border between objects (see `proposals.border_class`) helps to label; as a class to learn it
+    A class that marks the border between objects (see `data.border_class`) helps to label; as a class to learn it
     would contradict the objects. Inside objects it becomes their class, elsewhere no label. In images that are labelled
     to a half or more, pixels of a class with objects that belong to no object get no label, since nobody knows whether
     an object is there.
@@ -102,18 +103,12 @@ class ObjectLabels:
         """Return the objects in a box, numbered from 1, and the class that most pixels of each have."""
         values, ids = labels.label_map.read(box_tlbr), labels.instance_map.read(box_tlbr)
         numbers, _ = renumber(ids)
-        votes = np.bincount(256 * numbers.ravel() + values.ravel(), minlength=256 * (int(numbers.max()) + 1))
-        votes = votes.reshape(-1, 256)
-        votes[0], votes[:, [IGNORE_INDEX, *([] if self.border is None else [self.border])]] = 0, 0
-        return numbers, np.where(votes.any(axis=1), votes.argmax(axis=1), IGNORE_INDEX).astype(np.uint8)
+        return numbers, classes_of_objects(values, numbers, self.border)
 
     def read(self, name: str) -> tuple[TiledMap, LooseLabels]:
         """Return the label map of an image, its classes numbered without the border, and its loose labels."""
         labels = self._project.labels(name)
         label_map = TiledMap(labels.size, np.dtype(np.uint8), IGNORE_INDEX)
-        shift = np.arange(256, dtype=np.uint8)
-        if self.border is not None:
-            shift[self.border + 1 : IGNORE_INDEX] -= 1
         is_partly = 2 * sum(labels.label_map.counts().values()) < labels.size[0] * labels.size[1]
         things = [] if is_partly or not labels.instance_map.counts() else self._things
         pixels, regions = 0, list[LooseRegion]()
@@ -128,7 +123,7 @@ class ObjectLabels:
                 pixels += int(loose.sum())
                 regions += self._find_regions(name, values, loose, numbers > 0, box_tlbr)
                 values[loose] = IGNORE_INDEX
-            label_map.write(box_tlbr, shift[values])
+            label_map.write(box_tlbr, values if self.border is None else without_index(values, self.border))
         return label_map, LooseLabels({name: pixels} if pixels else {}, tuple(regions))
 
     def _find_regions(

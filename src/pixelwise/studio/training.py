@@ -21,7 +21,7 @@ from pixelwise.labels.project import Project
 from pixelwise.metrics.instances import MATCH
 from pixelwise.studio.comparison import OBJECT_MEASURE, Comparison
 from pixelwise.studio.scores import ScoreCurve
-from pixelwise.studio.training_data import freeze_data
+from pixelwise.studio.training_data import freeze_data, require_labels
 
 PROGRAM = [sys.executable, "-P", "-m", "pixelwise.studio.training_process"]
 """The command that trains. Its argument and the lines that it writes are JSON. With `-P` a file torch.py in the working
@@ -220,6 +220,7 @@ class Training:
             self._require_idle()
             if from_run is not None and from_run not in self.finished():
                 raise OptionError("from_run", short_repr(from_run), "the name of a finished run", "Train without it.")
+            require_labels(self._project)
             name = self._next_name()
             data = freeze_data(self._project, self._folder / f"{name}-data", task)
             self._save_details(name, minutes, 0.0)

@@ -7,9 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import output_errors, write_text
+from pixelwise.data.border_class import drop_class
 from pixelwise.labels.mask_files import write_mask
 from pixelwise.labels.project import Project
 from pixelwise.labels.project_files import ProjectFolder, link_file, links_root, write_class_list
@@ -42,19 +42,15 @@ def freeze_data(project: Project, path: Path, task: str | None = None) -> Frozen
     For the task `instance`, masks are rewritten where a class marks the border between objects, and where labels belong
     to no object (see `ObjectLabels`).
 
-    Raises `DataError` where nothing can be learned yet, and `OutputError`.
+    Raises `OutputError`.
     """
-    _require_labels(project)
     project.flush()
     source, target = project.folder, ProjectFolder(path)
     classes, loose = project.classes, []
     object_labels = ObjectLabels(project) if task == "instance" else None
     border = object_labels.border if object_labels else None
     if border is not None:
-        rest = [index for index in range(classes.num_classes) if index != border]
-        classes = ClassMap(
-            tuple(classes.names[index] for index in rest), tuple(classes.colors[index] for index in rest)
-        )
+        classes = drop_class(classes, border)
     with output_errors(path):
         shutil.rmtree(path, ignore_errors=True)
         for folder in (target.images, target.masks, target.studio):
@@ -84,7 +80,7 @@ def freeze_data(project: Project, path: Path, task: str | None = None) -> Frozen
     return FrozenData(path, links_root(target), join_loose(loose))
 
 
-def _require_labels(project: Project) -> None:
+def require_labels(project: Project) -> None:
     """Raise `DataError` where the images to train on have labels of fewer than two classes."""
     classes: set[int] = set()
     for image in project.images:
