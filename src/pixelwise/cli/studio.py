@@ -30,7 +30,11 @@ def studio(
         typer.Option(help="Directory of the project. [default: FOLDER-labels beside FOLDER]", callback=check_path),
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(help="Names for a new project, such as sky,tree,road. [default: background,object]")
+        str | None,
+        typer.Option(
+            help="Names for a new project, such as sky,tree,road; a class called border separates touching objects. "
+            "[default: background,object]"
+        ),
     ] = None,
     model: Annotated[
         Path | None,

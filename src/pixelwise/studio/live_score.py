@@ -19,8 +19,8 @@ MOST_TILES = 64
 def measure_on_test(
     project: Project, predict: Callable[[int, int], TilePrediction], should_stop: Callable[[], bool]
 ) -> float | None:
-    """Return the mean IoU over the labelled pixels of test images; `None` where there are none, or the measurement was
-    stopped."""
+    """Return the mean IoU over the labelled pixels of test images; `None` where these have fewer than two classes, which
+    says nothing of a model, or the measurement was stopped."""
     classes = project.classes
     confusion = ConfusionMatrix(classes.num_classes)
     tiles = list(_labelled_tiles(project))
@@ -32,7 +32,7 @@ def measure_on_test(
         if project.classes is not classes:
             return None
         confusion.update(prediction.label_map, label_map)
-    return float(confusion.miou()) if confusion.pixels else None
+    return float(confusion.miou()) if np.count_nonzero(confusion.matrix.sum(axis=1)) > 1 else None
 
 
 def _labelled_tiles(project: Project) -> Iterator[tuple[int, int, Box]]:

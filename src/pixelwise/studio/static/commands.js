@@ -62,11 +62,13 @@ const isUpToDate = (s) =>
 async function newestPrediction(what) {
   if (get().accepting) {
     set({ accepting: null });
+    toast(T.accept.stopped);
     return false;
   }
   if (isUpToDate(get())) return true;
   const { image } = get();
   set({ accepting: what });
+  toast(T.accept.waits);
   if (get().project?.live?.paused) api.setLive({ once: true }).catch(complain);
   return new Promise((resolve) => {
     const stop = subscribe((s) => {

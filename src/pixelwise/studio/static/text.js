@@ -231,6 +231,7 @@ export const T = {
         "Live model under Export writes it as a file.",
         !isDoubted && `To get a better net, train for ${longer(minutes)} or more, or label more images.`,
       ].filter(Boolean).join(" "),
+    tie: "Either may be used. Compare their predictions on some images, or label more test images to tell which is better.",
     favour: "Labels that were accepted from the live model favour it.",
     on: ({ metric, unit, units, images, pixels, split }) => {
       const of = T.comparison.units[unit](units, split);
@@ -283,6 +284,8 @@ export const T = {
     done: "The prediction is now the label of this image",
     objects: (count) => `${counted(count, "object")} accepted`,
     where: "Point at a region first",
+    waits: "Accepted as soon as the prediction is up to date; the same key stops that",
+    stopped: "Nothing is accepted",
   },
   clean: { done: (name) => `Everything without a label is now ${name}` },
   clear: { done: "All labels of this image are gone" },
@@ -293,10 +296,11 @@ export const T = {
       `model.onnx: the trained net ${name}, ${isNewest ? "the newest" : "which is shown"}, with everything that prediction needs.`,
     liveWasBetter: (run, ...about) =>
       `The live model was better (${percent(run.comparison.live, 1)} against ${percent(run.comparison.net, 1)}). ${T.comparison.advice(run.minutes, ...about)}`,
-    earlierWasBetter: ({ name, score }) => `${name} was better (${percent(score, 1)}): show its prediction, and this row exports it.`,
+    earlierWasBetter: ({ name, score }) => `${name} was better (${percent(score, 1)}): choose it under "${T.comparison.shown}", and this row exports it.`,
     live: "Live model",
     liveHint: (hasObjects) =>
-      `live.onnx: the model that learns while you draw, fitted on all labels. It predicts ${hasObjects ? "single objects" : "areas"}. Writing it takes some minutes.`,
+      `live.onnx: the model that learns while you draw, fitted on all labels. It predicts ${hasObjects ? "single objects" : "areas"}. Writing it takes a minute or more.`,
+    liveScore: ({ name, comparison }) => `Compared with ${name}: ${percent(comparison.live, 1)} against ${percent(comparison.net, 1)}.`,
     labelFirst: "Label pixels of two classes to get it.",
     report: "Report",
     reportHint: (name) => `How good the trained net ${name} is, as one page. It says nothing of the live model.`,

@@ -17,7 +17,8 @@ export function Comparison() {
   if (!run) return null;
   const { comparison } = run;
   const scores = comparison.net != null;
-  const advice = comparison.better === "live" && T.comparison.advice(run.minutes, doubted);
+  const isTie = scores && !comparison.better && comparison.low != null;
+  const advice = comparison.better === "live" ? T.comparison.advice(run.minutes, doubted) : isTie && T.comparison.tie;
   const rows = [
     ["live", T.comparison.live, comparison.live],
     [run.name, T.comparison.net(run.name), comparison.net],

@@ -23,7 +23,7 @@ export function ExportPanel() {
   return html`<div class="exports">
     <${Row} kind="model" title=${T.export.model} hint=${run ? [T.export.modelHint(run.name, run === runs.at(-1)), score] : T.export.trainFirst}
       warning=${run && [earlierWasBetter, doubt, liveWasBetter].filter(Boolean).join(" ")} ready=${ready.model} />
-    <${Row} kind="live" title=${T.export.live} hint=${ready.live ? T.export.liveHint(ofObjects) : T.export.labelFirst} ready=${ready.live} />
+    <${Row} kind="live" title=${T.export.live} hint=${ready.live ? [T.export.liveHint(ofObjects), run?.comparison?.net != null && T.export.liveScore(run)] : T.export.labelFirst} ready=${ready.live} />
     <${Row} kind="report" title=${T.export.report} hint=${run ? T.export.reportHint(run.name) : T.export.trainFirst} ready=${ready.report} />
     <${Row} kind="overlays" title=${T.export.overlays} hint=${T.export.overlaysHint(ofObjects)} ready=${true} />
     ${layout &&
