@@ -337,6 +337,14 @@ CONTRASTS = """() => {
 }"""
 
 
+def test_a_dark_image_can_be_shown_brighter(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
+    window = visit(f"{studio.address}/#0")
+    window.page.get_by_label("Brightness").fill("4")
+    window.until("() => stage.layers.image.canvas.style.filter === 'brightness(4)'")
+    window.page.get_by_label("Brightness").fill("1")
+    window.until("() => stage.layers.image.canvas.style.filter === ''")
+
+
 def test_contrast_of_16_bit_images_can_be_chosen(tmp_path: Path, visit: Callable[..., Browsing]) -> None:
     tifffile = pytest.importorskip("tifffile")
     photos = tmp_path / "photos"

@@ -19,8 +19,8 @@ MOST_TILES = 64
 def measure_on_test(
     project: Project, predict: Callable[[int, int], TilePrediction], should_stop: Callable[[], bool]
 ) -> float | None:
-    """Return the mean IoU over the labelled pixels of test images; `None` where these have fewer than two classes, which
-    says nothing of a model, or the measurement was stopped."""
+    """Return the mean IoU over the labelled pixels of test images; `None` where the measurement was stopped, or where
+    these have fewer than two classes, which says nothing of a model."""
     classes = project.classes
     confusion = ConfusionMatrix(classes.num_classes)
     tiles = list(_labelled_tiles(project))

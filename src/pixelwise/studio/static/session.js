@@ -274,6 +274,7 @@ export async function start() {
   watch((s) => s.compare, showOpacity);
   watch((s) => s.tool === "objects" || (imageOf(s)?.objects ?? 0) > 0, (has) => stage.setHasObjects(has));
   watch((s) => s.contrast, (contrast) => stage.setContrast(contrast));
+  watch((s) => (imageOf(s)?.deep ? 1 : s.brightness), (brightness) => stage.setBrightness(brightness));
   watch((s) => s.outdated, (outdated) => stage.setOutdated(outdated));
   watch((s) => s.brush, () => pointer.moveRing());
   watch((s) => s.tool, (now, before) => {

@@ -14,7 +14,8 @@ let state = {
   objectMode: "accept",
   onlySure: false,
   opacity: { image: 1, labels: 0.7, prediction: 0.45, uncertainty: 0, objects: 0.9 },
-  contrast: { low: 1, high: 99 },
+  contrast: { low: 1, high: 99 }, // of images deeper than 8 bits
+  brightness: 1, // of others
   compare: false, // true while the key that hides every layer is held
   zoom: 1,
   saving: { waiting: 0, failing: false },

@@ -147,8 +147,12 @@ export const T = {
     prediction: "Prediction",
     uncertainty: "Doubt",
     objects: "Objects",
-    hints: { uncertainty: "Bright where the model is unsure, dark where it is sure" },
+    hints: {
+      uncertainty: "Bright where the model is unsure, dark where it is sure",
+      brightness: "Shows a dark image brighter; what is learned stays the same",
+    },
     contrast: "Contrast",
+    brightness: "Brightness",
     low: "Darkest percentile",
     high: "Brightest percentile",
   },

@@ -106,6 +106,11 @@ export class Stage {
     this.layers.image.request();
   }
 
+  /** Shows the picture brighter, by a factor; nothing that is learned changes. */
+  setBrightness(factor) {
+    this.layers.image.canvas.style.filter = factor === 1 ? "" : `brightness(${factor})`;
+  }
+
   /** The server knows more of the picture than before. */
   pictureGrown(share) {
     this.share = share;

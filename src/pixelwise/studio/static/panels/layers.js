@@ -21,8 +21,16 @@ export function Layers() {
           title=${T.layers.hints[name]} onInput=${(value) => commands.setOpacity(name, value)} />
       </div>`,
     )}
-    ${image?.deep && html`<${Contrast} />`}
+    ${image?.deep ? html`<${Contrast} />` : html`<${Brightness} />`}
   </section>`;
+}
+
+function Brightness() {
+  const brightness = useStore((s) => s.brightness);
+  return html`<div class="contrast">
+    <${Slider} label=${T.layers.brightness} min="1" max="10" step="0.5" value=${brightness} text=${`${brightness}x`}
+      title=${T.layers.hints.brightness} onInput=${(value) => set({ brightness: value })} />
+  </div>`;
 }
 
 function Contrast() {
