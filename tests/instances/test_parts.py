@@ -15,6 +15,7 @@ from pixelwise.instances.parts import (
     keep_largest_parts,
     label_components,
     region_objects,
+    touching_pixels,
 )
 
 
@@ -102,3 +103,10 @@ def test_components_are_what_a_flood_reaches() -> None:
                 reached += [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
     assert count > 10
     assert_array_equal(parts, expected)  # both number the parts in reading order
+
+
+def test_objects_touch_along_their_edges_and_not_at_corners() -> None:
+    instance_map = np.array([[1, 1, 2, 2], [1, 1, 0, 2], [3, 0, 4, 0], [3, 0, 4, 4]], np.int32)
+    assert_array_equal(
+        touching_pixels(instance_map).astype(int), [[0, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    )

@@ -81,3 +81,13 @@ def fill_holes(instance_map: Int32) -> Int32:
     np.maximum.at(highest, region, label)
     enclosing = np.where(lowest == highest, np.maximum(highest, 0), 0).astype(np.int32)  # 0: several, or the border
     return np.where(instance_map == 0, enclosing[gaps], instance_map)
+
+
+def touching_pixels(instance_map: Int32) -> npt.NDArray[np.bool_]:
+    """Return the pixels of objects that have a 4-neighbour in another object, bool (height, width)."""
+    touching = np.zeros(instance_map.shape, bool)
+    for one, other in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        meet = (instance_map[one] != instance_map[other]) & (instance_map[one] > 0) & (instance_map[other] > 0)
+        touching[one] |= meet
+        touching[other] |= meet
+    return touching

@@ -9,6 +9,11 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import OptionError
+from pixelwise.data.border_class import border_class
+from pixelwise.inference.mc_dropout import softmax
+from pixelwise.instances.fields import CentreOffsetMaps
+from pixelwise.instances.grouping import group_pixels
+from pixelwise.instances.parts import touching_pixels
 from pixelwise.labels.boxes import Box, grow_box
 from pixelwise.labels.project import FIRST_BANDS
 from pixelwise.labels.selection import margin
@@ -60,22 +65,40 @@ class RunPredictor:
             raise OptionError("model", f"the classes {names}", "a class of the project", "Choose another model.")
 
     def predict(self, image: int, size: tuple[int, int], box_tlbr: Box, classes: ClassMap) -> TilePrediction:
-        """Return the prediction of a box, in the classes of the project; its number is 0."""
+        """Return the prediction of a box, in the classes of the project; its number is 0.
+
+        If the model finds objects and the project has a class of borders, the pixels where objects touch have that
+        class.
+        """
         top, left, bottom, right = box_tlbr
         around = grow_box(box_tlbr, MARGIN, size)
         info = self._predictor.info
         pixels = self._pictures.read_as(image, around, info.bands, info.value_range)
-        values = self._predictor.probabilities(pixels)
+        logits = self._predictor.logits(pixels)
+        touching = self._touching_pixels(logits, classes)
+        values = softmax(logits[: self._predictor.classes.num_classes])
         values = values[:, top - around[0] : bottom - around[0], left - around[1] : right - around[1]]
         names = self._predictor.classes.names
         table = np.array([classes.names.index(name) if name in classes.names else IGNORE_INDEX for name in names])
         label_map = table[values.argmax(axis=0)].astype(np.uint8)
+        if touching is not None:
+            inner = touching[top - around[0] : bottom - around[0], left - around[1] : right - around[1]]
+            label_map[inner] = border_class(classes)
         uncertainty = np.rint(255 * margin(values)).clip(0, 255).astype(np.uint8)
         coarse = np.zeros((classes.num_classes, *values[:, ::COARSE, ::COARSE].shape[1:]), np.float16)
         for index, target in enumerate(table.tolist()):
             if target != IGNORE_INDEX:
                 coarse[target] = values[index, ::COARSE, ::COARSE]
         return TilePrediction(0, label_map, uncertainty, coarse)
+
+    def _touching_pixels(self, logits: npt.NDArray[np.float32], classes: ClassMap) -> npt.NDArray[np.bool_] | None:
+        """Return where predicted objects touch, bool (height, width); `None` if there are no objects to tell apart, or
+        the project has no class for it."""
+        grouping = self._predictor.info.grouping
+        if grouping is None or border_class(classes) is None:
+            return None
+        objects = group_pixels(CentreOffsetMaps.from_logits(logits, grouping.things), grouping)
+        return touching_pixels(objects.instance_map)
 
     def draw(self, image: int, size: tuple[int, int], classes: ClassMap) -> UInt8:
         """Return the picture of an image, uint8 (height, width, 3), with its predicted objects or, of a semantic model,
