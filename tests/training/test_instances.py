@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from PIL import Image
+from scipy import ndimage
 from typer.testing import CliRunner
 
 from pixelwise.cli.app import app
@@ -21,6 +22,7 @@ from pixelwise.inference.loading import load
 from pixelwise.metrics.instances import InstanceScores
 from pixelwise.training import loop
 from pixelwise.training.checkpoint import load_tensors
+from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Trainer
 from pixelwise.training.run import train
 from pixelwise.training.samples import Batch
@@ -140,6 +142,27 @@ def test_data_without_objects(data: Path, tmp_path: Path) -> None:
         Image.fromarray((instance_map > 0).astype(np.uint8)).save(tmp_path / "data" / "masks" / f"{index}.png")
     with pytest.raises(DataError, match="no objects; expected instance maps"):
         train(tmp_path / "data", out=tmp_path / "run", **SMALL)
+
+
+def test_a_class_of_borders_is_not_learned(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rims of the discs are labelled as border, as in a project of the studio."""
+    monkeypatch.setattr("pixelwise.training.session.finish", lambda *_: {})
+    root = tmp_path / "cells"
+    for folder in ("images", "instances", "masks"):
+        (root / folder).mkdir(parents=True)
+    for index in range(2):
+        image, instance_map = discs(np.random.default_rng(index))
+        inner = ndimage.binary_erosion(instance_map > 0)
+        mask = np.where(inner, 2, (instance_map > 0).astype(np.uint8))
+        for folder, values in (("images", image), ("instances", instance_map), ("masks", mask.astype(np.uint8))):
+            Image.fromarray(values).save(root / folder / f"{index}.png")
+    (root / "classes.yaml").write_text("classes: [background, border, disc]\n")
+    train(root, out=tmp_path / "run", epochs=1, **(SMALL | {"quiet": False}))
+    config = RunConfig.load(tmp_path / "run" / "config.yaml")
+    assert ([entry.name for entry in config.classes], config.things) == (["background", "disc"], (1,))
+    assert "border marks borders and is not learned" in capsys.readouterr().err
 
 
 def test_another_task_than_the_run_to_resume(run: Path, data: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.core.text import quantity
+from pixelwise.data.border_class import border_class, without_border
 from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.inference.result import Result
@@ -92,6 +93,11 @@ class Session:
         """Check the data, leave out images that would spoil the training, and read the rest."""
         self.display.message(f"checking {dataset.root}")
         checked = replace(options, task=_task_of(run, options))
+        border = border_class(dataset.classes)
+        if checked.task == "instance" and border is not None:
+            name = dataset.classes.names[border]
+            self.display.message(f"{name} marks borders and is not learned: in an object it counts as part of it")
+            dataset = without_border(dataset)
         dataset, check_result, skipped = select_usable_data(dataset, check(dataset), checked, self.display)
         train, val = (SampleStore(dataset, dataset.splits.get(split, ()), run.path) for split in ("train", "val"))
         return TrainingData(dataset, check_result, skipped, train, val)
