@@ -303,7 +303,7 @@ export const T = {
     earlierWasBetter: ({ name, score }) => `${name} was better (${percent(score, 1)}): choose it under "${T.comparison.shown}", and this row exports it.`,
     live: "Live model",
     liveHint: (hasObjects) =>
-      `live.onnx: the model that learns while you draw, fitted on all labels. It predicts ${hasObjects ? "single objects" : "areas"}. Writing it takes a minute or more.`,
+      `live.onnx: the model that learns while you draw, fitted on all labels. It predicts ${hasObjects ? "single objects" : "areas"}. Writing it takes a minute or so.`,
     liveScore: ({ name, comparison }) => `Compared with ${name}: ${percent(comparison.live, 1)} against ${percent(comparison.net, 1)}.`,
     labelFirst: "Label pixels of two classes to get it.",
     report: "Report",
