@@ -311,7 +311,7 @@ export const T = {
     overlays: "Overlays",
     overlaysHint: (hasObjects) => `Every labelled image with its ${hasObjects ? "objects outlined" : "labels in colour"}.`,
     dataset: "Labels as",
-    datasetHint: "The whole data set in another layout.",
+    datasetHint: "The labelled images in another layout.",
     start: "Export",
     running: "Writing …",
     done: "Written to",
