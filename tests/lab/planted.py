@@ -12,7 +12,7 @@ import numpy as np
 from pixelwise import data
 
 original = data.open_dataset
-USED, ASKED = 500 * 2**20, 8 * 2**30
+USED, ASKED = 250 * 2**20, 8 * 2**30
 """Bytes, of memory and of address space."""
 
 

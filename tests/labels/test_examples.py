@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["objects", "selection", "simulate", "strokes", "superpixels", "watershed"])
+@pytest.mark.parametrize("name", ["objects", "selection", "simulate", "strokes", "superpixels"])
 def test_examples_run(name: str) -> None:
     results = doctest.testmod(importlib.import_module(f"pixelwise.labels.{name}"))
     assert results.attempted > 0

@@ -248,7 +248,7 @@ def test_damaged_metadata_is_refused(kind: Kind, colour: ColourModel, tmp_path: 
 def test_a_newer_model_file_asks_for_a_newer_pixelwise(kind: Kind, colour: ColourModel, tmp_path: Path) -> None:
     text = colour.info.to_json().replace('"format_version": 1', '"format_version": 99')
     path = colour.save(tmp_path / "model.onnx", metadata={METADATA_KEY: text})
-    with pytest.raises(ModelFileError, match=r"found model file format 99; expected at most 2\. Upgrade pixelwise"):
+    with pytest.raises(ModelFileError, match=r"found model file format 99; expected at most 3\. Upgrade pixelwise"):
         kind(path)
 
 
