@@ -75,6 +75,7 @@ async function newestPrediction(what) {
       const waits = s.accepting === what && s.image === image;
       if (waits && !isUpToDate(s)) return;
       stop();
+      if (s.image !== image) toast(T.accept.left);
       if (s.accepting === what) set({ accepting: null });
       resolve(waits);
     });

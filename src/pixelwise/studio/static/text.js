@@ -290,6 +290,7 @@ export const T = {
     where: "Point at a region first",
     waits: "Accepted as soon as the prediction is up to date; the same key stops that",
     stopped: "Nothing is accepted",
+    left: "Nothing was accepted in the image before: it was left too early",
   },
   clean: { done: (name) => `Everything without a label is now ${name}` },
   clear: { done: "All labels of this image are gone" },
@@ -303,7 +304,7 @@ export const T = {
     earlierWasBetter: ({ name, score }) => `${name} was better (${percent(score, 1)}): choose it under "${T.comparison.shown}", and this row exports it.`,
     live: "Live model",
     liveHint: (hasObjects) =>
-      `live.onnx: the model that learns while you draw, fitted on all labels. It predicts ${hasObjects ? "single objects" : "areas"}. Writing it takes a minute or so.`,
+      `live.onnx: the model that learns while you draw, fitted on all labels but those of test images. It predicts ${hasObjects ? "single objects" : "areas"}. Writing it takes a minute or so.`,
     liveScore: ({ name, comparison }) => `Compared with ${name}: ${percent(comparison.live, 1)} against ${percent(comparison.net, 1)}.`,
     labelFirst: "Label pixels of two classes to get it.",
     report: "Report",
