@@ -82,8 +82,8 @@ def export(
     """Write the live model of DATA's labels as one self-describing .onnx file, for images of any size.
 
     The live model is the one that the studio shows while you draw. It is fitted within seconds on all labels but those
-    of a named test split. With few labels it may predict better than a training. If the labels
-    have objects, the file predicts objects.
+    of a named test split. With few labels it may predict better than a training. If the labels have
+    objects, the file predicts objects.
     """
     from pixelwise.core.extras import require_train_extra
 

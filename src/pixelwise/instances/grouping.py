@@ -50,9 +50,8 @@ def group_pixels(maps: CentreOffsetMaps, parameters: GroupingParameters) -> Obje
     """
     foreground = maps.class_index != NO_THING
     if parameters.by in (COMPONENTS, WAISTS):
-        instance_map, count = (
-            _components(maps.class_index) if parameters.by == COMPONENTS else _separate(maps, parameters.things)
-        )
+        by_waists = parameters.by == WAISTS
+        instance_map, count = _separate(maps, parameters.things) if by_waists else _components(maps.class_index)
         return _build_objects(instance_map, np.ones(count, np.float32), maps, parameters)
     centres = find_peaks(np.where(foreground, maps.heat, -np.inf), parameters.radius, parameters.least_heat)
     heat = maps.heat[tuple(centres.T)]

@@ -148,7 +148,8 @@ def export_live_model(
     net = LiveNet(head, dataset.channels, scale).eval()
     info = _describe_model(dataset, net, sizes)
     if things:
-        export_onnx(ObjectNet(net, things, border_class(dataset.classes)), _with_objects(info, things), out)
+        border = border_class(dataset.classes)
+        export_onnx(ObjectNet(net, things, border), _with_objects(info, things, border), out)
     else:
         export_onnx(net, info, out)
     return LiveExport(out, len(images), len(classes), scale, tuple(remarks))
@@ -257,9 +258,9 @@ def _describe_model(dataset: Dataset, net: LiveNet, sizes: Sequence[tuple[int, i
     )
 
 
-def _with_objects(info: ModelInfo, things: tuple[int, ...]) -> ModelInfo:
+def _with_objects(info: ModelInfo, things: tuple[int, ...], border: int | None) -> ModelInfo:
     """Return the metadata of an `ObjectNet`, whose classes are those of the data set without the border."""
-    border, classes = border_class(info.classes), info.classes
+    classes = info.classes
     if border is not None:
         classes = drop_class(classes, border)
         things = tuple(thing - (thing > border) for thing in things)

@@ -22,7 +22,6 @@ from pixelwise.labels.strokes import Mask, Point, Stroke, stroke_mask
 
 Float = npt.NDArray[np.floating[Any]]
 Int32 = npt.NDArray[np.int32]
-AnyArray = npt.NDArray[np.bool_] | npt.NDArray[np.floating[Any]]
 AnyMap = npt.NDArray[np.integer[Any]]
 _LINE = 1.0
 """Width of a cutting line, in pixels. Of two neighbours on either side, one lies under the line, so the line separates

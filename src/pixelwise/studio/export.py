@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,11 @@ from pixelwise.core.files import output_errors, write_atomically
 from pixelwise.core.temporary_files import temporary_path
 from pixelwise.core.text import join_first, quantity, short_repr
 from pixelwise.data import open_dataset, written_layouts
-from pixelwise.labels.project import Project
 from pixelwise.labels.project_files import links_root
-from pixelwise.labels.project_images import ImageRecord
 from pixelwise.raster.image import write_png
 from pixelwise.raster.limits import require_moderate
 from pixelwise.render import object_overlay, overlay
+from pixelwise.studio.object_labels import is_partly_labelled
 from pixelwise.studio.requests import read_json
 from pixelwise.studio.state import Studio
 from pixelwise.studio.training_data import freeze_data
@@ -147,10 +145,10 @@ def _write_labels(studio: Studio, layout: str, out: Path) -> list[str]:
     sketched = {
         image.name
         for image in project.images
-        if image.name in labelled - with_objects and _is_partly_labelled(project, image)
+        if image.name in labelled - with_objects and is_partly_labelled(project.counts(image.name), image.size)
     }
-    with tempfile.TemporaryDirectory(dir=project.folder.studio) as folder:
-        data = freeze_data(project, Path(folder) / "labels", "instance")
+    with temporary_path(project.folder.studio / "labels") as temporary:
+        data = freeze_data(project, temporary, "instance")
         remarks = _convert(data.path, data.images_root, labelled - sketched, layout, out)
     if sketched:
         images = quantity(len(sketched), "image")
@@ -160,11 +158,6 @@ def _write_labels(studio: Studio, layout: str, out: Path) -> list[str]:
     if loose := sum(data.loose.pixels.values()):
         remarks.append(f"{quantity(loose, 'labelled pixel')} that belong to no object left out.")
     return remarks
-
-
-def _is_partly_labelled(project: Project, image: ImageRecord) -> bool:
-    """Return whether most pixels of an image have no label."""
-    return 2 * sum(project.counts(image.name).values()) < image.size[0] * image.size[1]
 
 
 def _convert(root: Path, images_root: Path | None, names: set[str], layout: str, out: Path) -> list[str]:

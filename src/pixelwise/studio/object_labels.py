@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,7 +109,7 @@ class ObjectLabels:
         """Return the label map of an image, its classes numbered without the border, and its loose labels."""
         labels = self._project.labels(name)
         label_map = TiledMap(labels.size, np.dtype(np.uint8), IGNORE_INDEX)
-        is_partly = 2 * sum(labels.label_map.counts().values()) < labels.size[0] * labels.size[1]
+        is_partly = is_partly_labelled(labels.label_map.counts(), labels.size)
         things = [] if is_partly or not labels.instance_map.counts() else self._things
         pixels, regions = 0, list[LooseRegion]()
         for box_tlbr in cut_into_squares(labels.size, BLOCK):
@@ -140,6 +140,14 @@ class ObjectLabels:
                 row, column = places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))].tolist()
                 point = box_tlbr[0] + row, box_tlbr[1] + column
                 yield LooseRegion(name, point, self._names[index], int(areas[number]))
+
+
+def is_partly_labelled(pixels: Mapping[int, int], size: tuple[int, int]) -> bool:
+    """Return whether most pixels of an image have no label.
+
+    pixels: the number of pixels of each class. size: (height, width).
+    """
+    return 2 * sum(pixels.values()) < size[0] * size[1]
 
 
 def join_loose(parts: list[LooseLabels]) -> LooseLabels:

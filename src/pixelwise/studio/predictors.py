@@ -75,30 +75,21 @@ class RunPredictor:
         info = self._predictor.info
         pixels = self._pictures.read_as(image, around, info.bands, info.value_range)
         logits = self._predictor.logits(pixels)
-        touching = self._touching_pixels(logits, classes)
-        values = softmax(logits[: self._predictor.classes.num_classes])
-        values = values[:, top - around[0] : bottom - around[0], left - around[1] : right - around[1]]
+        inner = slice(top - around[0], bottom - around[0]), slice(left - around[1], right - around[1])
+        values = softmax(logits[: self._predictor.classes.num_classes])[(slice(None), *inner)]
         names = self._predictor.classes.names
         table = np.array([classes.names.index(name) if name in classes.names else IGNORE_INDEX for name in names])
         label_map = table[values.argmax(axis=0)].astype(np.uint8)
-        if touching is not None:
-            inner = touching[top - around[0] : bottom - around[0], left - around[1] : right - around[1]]
-            label_map[inner] = border_class(classes)
+        border = border_class(classes)
+        if info.grouping is not None and border is not None:
+            objects = group_pixels(CentreOffsetMaps.from_logits(logits, info.grouping.things), info.grouping)
+            label_map[touching_pixels(objects.instance_map)[inner]] = border
         uncertainty = np.rint(255 * margin(values)).clip(0, 255).astype(np.uint8)
         coarse = np.zeros((classes.num_classes, *values[:, ::COARSE, ::COARSE].shape[1:]), np.float16)
         for index, target in enumerate(table.tolist()):
             if target != IGNORE_INDEX:
                 coarse[target] = values[index, ::COARSE, ::COARSE]
         return TilePrediction(0, label_map, uncertainty, coarse)
-
-    def _touching_pixels(self, logits: npt.NDArray[np.float32], classes: ClassMap) -> npt.NDArray[np.bool_] | None:
-        """Return where predicted objects touch, bool (height, width); `None` if there are no objects to tell apart, or
-        the project has no class for it."""
-        grouping = self._predictor.info.grouping
-        if grouping is None or border_class(classes) is None:
-            return None
-        objects = group_pixels(CentreOffsetMaps.from_logits(logits, grouping.things), grouping)
-        return touching_pixels(objects.instance_map)
 
     def draw(self, image: int, size: tuple[int, int], classes: ClassMap) -> UInt8:
         """Return the picture of an image, uint8 (height, width, 3), with its predicted objects or, of a semantic model,

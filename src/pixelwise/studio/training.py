@@ -20,6 +20,7 @@ from pixelwise.core.text import quantity, short_repr
 from pixelwise.labels.project import Project
 from pixelwise.metrics.instances import MATCH
 from pixelwise.studio.comparison import OBJECT_MEASURE, Comparison
+from pixelwise.studio.object_labels import is_partly_labelled
 from pixelwise.studio.scores import ScoreCurve
 from pixelwise.studio.training_data import freeze_data, require_labels
 
@@ -377,7 +378,7 @@ def _count_without_objects(project: Project) -> int:
     count = 0
     for image in project.images:
         pixels = project.counts(image.name)
-        is_partly = 2 * sum(pixels.values()) < image.size[0] * image.size[1]
+        is_partly = is_partly_labelled(pixels, image.size)
         count += not is_partly and any(pixels.keys() - {0}) and not project.object_count(image.name)
     return count
 
