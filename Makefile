@@ -52,9 +52,10 @@ $(VENV)/.train: pyproject.toml constraints.txt
 	$(PIP) --editable ".[train]"
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.train
+$(VENV)/.dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable ".[train,geo,openvino,studio,docs,dev]"
-	touch $@
+	touch $(VENV)/.train $@
 
 clean:
 	rm -rf $(VENV) build dist demo site

@@ -117,10 +117,12 @@ def test_a_file_that_changed_and_a_stride_without_a_map_are_refused(data: Path, 
 @pytest.mark.parametrize(
     ("recipe", "options", "steps", "factor"),
     [
-        ("fcn", {"model": "fcn32s", "encoder": "vgg16", "width": 1 / 4}, 96, 1.0),
+        pytest.param("fcn", {"model": "fcn32s", "encoder": "vgg16", "width": 1 / 4}, 96, 1.0, marks=pytest.mark.slow),
         ("fcn", {"model": "fcn8s", "encoder": "vgg16", "width": 1 / 4}, 60, 1.0),
-        ("fcn", {"model": "fcn32s", "encoder": "alexnet", "width": 1 / 4}, 60, 10.0),
-        ("fcn", {"model": "fcn32s", "encoder": "googlenet", "width": 1 / 2}, 60, 10.0),
+        pytest.param("fcn", {"model": "fcn32s", "encoder": "alexnet", "width": 1 / 4}, 60, 10.0, marks=pytest.mark.slow),
+        pytest.param(
+            "fcn", {"model": "fcn32s", "encoder": "googlenet", "width": 1 / 2}, 60, 10.0, marks=pytest.mark.slow
+        ),
         ("segnet", {"model": "segnet", "width": 1 / 8}, 64, 10.0),
         ("segnet", {"model": "segnet_basic", "width": 1 / 8}, 40, 1.0),
         ("segnet", {"model": "bayesian_segnet_basic", "width": 1 / 8}, 40, 1.0),

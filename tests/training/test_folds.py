@@ -64,6 +64,7 @@ def test_the_model_of_the_run_is_trained_on_all_images(folded: Path) -> None:
     assert sorted(crops[1:]) == [3, 4]
 
 
+@pytest.mark.slow
 def test_more_epochs_extend_every_fold(folded: Path, data: Path) -> None:
     train(data, out=folded, folds=2, resume=True, quiet=True, epochs=2)
     for run in (folded, folded / "folds" / "1"):

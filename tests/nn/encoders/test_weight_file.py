@@ -29,10 +29,12 @@ def save(path: Path, content: Any) -> Path:
 
 
 def random_weights(net: nn.Module) -> Weights:
-    """Draw new values in the layout of a net."""
+    """Draw new values in the layout of a net: a random start for each tensor, from which its values count upwards."""
     draw = torch.Generator().manual_seed(3)
     return {
-        name: torch.randn(tensor.shape, generator=draw) if tensor.is_floating_point() else tensor
+        name: torch.arange(tensor.numel()).view(tensor.shape) + torch.randn(1, generator=draw)
+        if tensor.is_floating_point()
+        else tensor
         for name, tensor in net.state_dict().items()
     }
 

@@ -21,6 +21,7 @@ CASES = {name: {"width": 0.125} for name in MODELS} | {
     "fcn8s on googlenet": {"encoder": "googlenet", "width": 0.25},
 }
 MAX_STEPS = 400
+LONG = ("bayesian_segnet", "fcn32s", "segnet", "deeplabv3plus", "unet on an encoder")
 
 
 def halves() -> tuple[torch.Tensor, torch.Tensor]:
@@ -47,7 +48,9 @@ def miou(model: nn.Module, images: torch.Tensor, targets: torch.Tensor) -> float
     return mean_iou(labels.numpy(), targets.to(torch.uint8).flatten(0, 1).numpy(), CLASSES)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in LONG else case for case in CASES]
+)
 def test_four_images_are_learnt_by_heart(case: str) -> None:
     torch.manual_seed(0)
     images, targets = halves()
