@@ -11,9 +11,11 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 from starlette.testclient import TestClient
 
+from pixelwise.labels.boxes import tile_boxes
 from pixelwise.labels.project import open_project
 from pixelwise.labels.tiled_map import TiledMap
 from pixelwise.studio.app import build_app
+from pixelwise.studio.prediction_store import TilePrediction
 from pixelwise.studio.pyramid import full_box, level_count, map_tile, tile_box
 from pixelwise.studio.state import Studio
 
@@ -75,6 +77,34 @@ def test_labels_and_objects_of_an_image(client, studio):
     assert_array_equal(pixels(answer), expected)
     objects = client.get("/api/images/1/objects/0/0/0.png?v=1")
     assert objects.status_code == 204
+
+
+def test_proposed_objects_of_a_tile_are_new_and_whole(tmp_path):
+    """Two squares side by side, one across the edge of two tiles; the first is an object already."""
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.zeros((64, 1040, 3), np.uint8)).save(tmp_path / "photos" / "wide.png")
+    predicted = np.zeros((64, 1040), np.uint8)
+    predicted[10:40, 100:130] = predicted[10:40, 490:530] = 1
+    studio = Studio(open_project(tmp_path / "photos", classes=["background", "cell"]))
+    address = "/api/images/0/proposals/{}/0/{}.png?v=1"
+    try:
+        client = TestClient(build_app(studio), base_url="http://127.0.0.1:8765")
+        assert client.get(address.format(0, 0)).status_code == 204  # no prediction
+        for number, (top, left, bottom, right) in enumerate(tile_boxes((64, 1040))):
+            part = predicted[top:bottom, left:right]
+            coarse = np.zeros((2, -(-part.shape[0] // 4), -(-part.shape[1] // 4)), np.float16)
+            studio.live.store.put(0, number, TilePrediction(1, part, np.zeros_like(part), coarse))
+        first, second, half = (pixels(client.get(address.format(*place))) for place in ((0, 0), (0, 1), (1, 0)))
+        assert_array_equal(first[..., 1] > 0, predicted[:, :512] == 1)
+        assert_array_equal(second[..., 1] > 0, predicted[:, 512:1024] == 1)
+        assert_array_equal(half[..., 1] > 0, predicted[1::2, 1:1024:2] == 1)
+        assert len(np.unique(first[..., 1])) == 3
+        accept = {"client": "c", "image": 0, "type": "object_accept", "point": [20, 110]}
+        assert client.post("/api/actions", json=accept).status_code == 200
+        left = pixels(client.get(address.format(0, 0)))[..., 1] > 0
+        assert_array_equal(left, (predicted[:, :512] == 1) & (np.arange(512) > 200))
+    finally:
+        studio.close()
 
 
 def test_picture_and_thumbnail(client, photos):

@@ -102,24 +102,33 @@ def test_sparse_labels_have_their_recipe() -> None:
     )
     assert (*rates, recipe.learning_rate) == (0.0015, 0.004, 0.004)
     assert recipe.pseudo_rounds
+    assert recipe.teacher_lead > 0
     assert (recipe.pseudo_images, recipe.unlabelled_share, recipe.batch) == (12, 0.5, 8)
     all_labelled = replace(facts_of(is_sparse=True), unlabelled_images=0)
-    assert choose_recipe(all_labelled, ModelFacts.of(options), Budget(), options).pseudo_rounds == ()
+    assert choose_recipe(all_labelled, ModelFacts.of(options), Budget(), options).has_pseudo_labels is False
+    for changes, options in (({"is_rgb": False}, TrainOptions()), ({}, TrainOptions(pretrained=False))):
+        facts = replace(facts_of(is_sparse=True), **changes)
+        recipe = choose_recipe(facts, ModelFacts.of(options), Budget(), options)
+        assert (recipe.teacher_lead, recipe.has_pseudo_labels) == (0.0, True)  # a live head reads a pretrained encoder
     by_authors = TrainOptions(model="unet", recipe="unet")
     recipe = choose_recipe(facts_of(is_sparse=True), ModelFacts.of(by_authors), Budget(), by_authors)
     assert recipe.label_points > 0
-    assert recipe.pseudo_rounds == ()
+    assert recipe.has_pseudo_labels is False
 
 
 def test_pseudo_labels_take_their_share_of_the_time() -> None:
-    """15 % of 100 s are 15 s: with half a second an image and round, 30 images in one round and 15 in two."""
+    """25 % of 100 s are 25 s: with half a second an image and round, 50 images in one round and 25 in two. A live head
+    takes 1.5 s, and a quarter of a second for each of ten images with labels, so 21 s are left, for 28 images."""
     options = TrainOptions()
-    recipe = choose_recipe(facts_of(is_sparse=True), ModelFacts.of(options), Budget(), options)
+    sparse = choose_recipe(facts_of(is_sparse=True), ModelFacts.of(options), Budget(), options)
+    recipe = sparse.replace(teacher_lead=0.0)
     many = recipe.replace(pseudo_images=1000)
-    cost = Cost(1.0, 1.0, prediction=0.5)
-    assert fit_rounds(many.replace(pseudo_rounds=(0.5,)), 100, cost)[0].pseudo_images == 30
-    fitted, left = fit_rounds(many.replace(pseudo_rounds=(0.3, 0.6)), 100, cost)
-    assert (fitted.pseudo_images, left) == (15, 85)
-    assert fit_rounds(recipe.replace(pseudo_rounds=(0.5,)), 100, cost)[1] == 94
-    fitted, left = fit_rounds(recipe, 1, cost)
-    assert (fitted.pseudo_rounds, fitted.pseudo_images, left) == ((), 0, 1)
+    cost = Cost(1.0, 1.0, prediction=0.5, teacher=0.25)
+    assert fit_rounds(many.replace(pseudo_rounds=(0.5,)), 100, cost, 10)[0].pseudo_images == 50
+    fitted, left = fit_rounds(many.replace(pseudo_rounds=(0.3, 0.6)), 100, cost, 10)
+    assert (fitted.pseudo_images, left) == (25, 75)
+    assert fit_rounds(recipe.replace(pseudo_rounds=(0.5,)), 100, cost, 10)[1] == 94
+    fitted, left = fit_rounds(many.replace(pseudo_rounds=(0.5,), teacher_lead=0.5), 100, cost, 10)
+    assert (fitted.pseudo_images, fitted.teacher_lead, left) == (28, 0.5, 75)
+    fitted, left = fit_rounds(sparse, 1, cost, 10)
+    assert (fitted.teacher_lead, fitted.pseudo_rounds, fitted.pseudo_images, left) == (0.0, (), 0, 1)

@@ -119,7 +119,9 @@ def test_a_file_that_changed_and_a_stride_without_a_map_are_refused(data: Path, 
     [
         pytest.param("fcn", {"model": "fcn32s", "encoder": "vgg16", "width": 1 / 4}, 96, 1.0, marks=pytest.mark.slow),
         ("fcn", {"model": "fcn8s", "encoder": "vgg16", "width": 1 / 4}, 60, 1.0),
-        pytest.param("fcn", {"model": "fcn32s", "encoder": "alexnet", "width": 1 / 4}, 60, 10.0, marks=pytest.mark.slow),
+        pytest.param(
+            "fcn", {"model": "fcn32s", "encoder": "alexnet", "width": 1 / 4}, 60, 10.0, marks=pytest.mark.slow
+        ),
         pytest.param(
             "fcn", {"model": "fcn32s", "encoder": "googlenet", "width": 1 / 2}, 60, 10.0, marks=pytest.mark.slow
         ),

@@ -25,7 +25,7 @@ from pixelwise.training.schedule import extend
 from pixelwise.training.self_training import choose_images, confidence_thresholds, label_images, round_steps
 from pixelwise_scenes import write_scenes
 
-SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 4, "quiet": True}
+SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 8, "quiet": True}
 
 
 class RedIsTheMargin(Engine):
@@ -77,6 +77,8 @@ def test_rounds_are_shares_of_the_steps_and_an_extended_part_begins_with_one(rec
     assert round_steps(rounds) == [5, 10]
     assert round_steps(recipe) == []
     assert round_steps(extend(rounds).replace(steps=60)) == [5, 10, 20, 30, 40]
+    assert round_steps(rounds.replace(teacher_lead=0.5)) == [0, 5, 10]
+    assert round_steps(recipe.replace(teacher_lead=0.5)) == [0]
 
 
 def test_of_many_images_some_are_labelled() -> None:
@@ -111,15 +113,24 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return load_tensors(run / "checkpoints" / "last.ckpt")[0]
 
 
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    train(data, out=run, **SMALL)
+    return run
+
+
+@pytest.mark.parametrize("number", [0, 1])
 def test_a_run_on_sparse_labels_that_is_stopped_in_a_round_goes_on_to_the_same_bits(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """Stopped at the step after the round, with a checkpoint at every step, and before any other step is taken."""
-    train(data, out=tmp_path / "whole", **SMALL)
-    recipe = RunConfig.load(tmp_path / "whole" / "config.yaml").recipe
+    """Stopped at the step after the live head's labels or those of the model, with a checkpoint at every step."""
+    recipe = RunConfig.load(whole / "config.yaml").recipe
     assert (recipe.label_points > 0, recipe.pseudo_images) == (True, 11)
     assert recipe.unlabelled_share == pytest.approx(5 / 11)
-    (first,) = round_steps(recipe)
+    rounds = round_steps(recipe)
+    assert (len(rounds), rounds[0]) == (2, 0)
+    first = rounds[number]
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
 
     class Kill(Callback):
@@ -129,10 +140,41 @@ def test_a_run_on_sparse_labels_that_is_stopped_in_a_round_goes_on_to_the_same_b
 
     with pytest.raises(KeyboardInterrupt):
         train(data, out=tmp_path / "killed", callbacks=[Kill()], **SMALL)
-    assert len(list((tmp_path / "killed" / "checkpoints").glob("pseudo-labels-*"))) == 1
-    monkeypatch.setattr(self_training, "label_images", None)  # the round is not made again
+    assert len(list((tmp_path / "killed" / "checkpoints").glob("pseudo-labels-*"))) == number + 1
+    monkeypatch.setattr(self_training, "Teacher", None)  # the round is not made again
+    if number:
+        monkeypatch.setattr(self_training, "label_images", None)
     train(data, out=tmp_path / "killed", resume=True, **SMALL)
-    whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
-    assert all(torch.equal(whole[name], killed[name]) for name in whole)
-    for run in ("whole", "killed"):
-        assert [file.name for file in (tmp_path / run / "checkpoints").iterdir()] == ["last.ckpt"]
+    in_one, killed = weights(whole), weights(tmp_path / "killed")
+    assert all(torch.equal(in_one[name], killed[name]) for name in in_one)
+    for run in (whole, tmp_path / "killed"):
+        assert [file.name for file in (run / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+def test_the_first_pseudo_labels_are_those_of_a_live_head(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A head that gives all pixels the class 2, the left half of them with too small a lead."""
+
+    class Constant:
+        @classmethod
+        def fit(cls, images: list[Any], num_classes: int, **_: object) -> Constant:
+            labelled = [(label_map != IGNORE_INDEX).any() for _, label_map in (read() for read in images)]
+            assert (labelled, num_classes) == ([True] * 6, 8)
+            return cls()
+
+        def label(self, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+            lead = np.where(np.arange(image.shape[1]) < 48, 127, 128).astype(np.uint8)
+            return np.full(image.shape[:2], 2, np.uint8), np.broadcast_to(lead, image.shape[:2])
+
+    class Stop(Callback):
+        def on_step(self, step: int, loss: float) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(self_training, "Teacher", Constant)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out=tmp_path / "run", callbacks=[Stop()], **SMALL)
+    tensors, _ = load_tensors(tmp_path / "run" / "checkpoints" / "pseudo-labels-0.safetensors")
+    assert len(tensors) == 11
+    for labels in tensors.values():
+        assert_array_equal(labels.numpy(), np.where(np.arange(96) < 48, IGNORE_INDEX, 2) + np.zeros((64, 1), int))

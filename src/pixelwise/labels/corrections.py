@@ -123,15 +123,35 @@ class Corrector:
             yield RegionPart("labels", box_tlbr, np.where(free, class_index, UNCHANGED["labels"]).astype(np.uint8))
 
     def accept_objects(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """Accept all objects that the prediction shows in a box. Their unlabelled pixels get their class.
-
-        Existing objects stay. A proposal is left out where it mostly overlaps them, or where the box cuts it and the
-        image goes on.
-        """
+        """Accept all new objects that the prediction shows in a box, but for those that the box cuts where the image
+        goes on. Their unlabelled pixels get their class."""
         box_tlbr: Box = tuple(action.get("box_tlbr", (0, 0, *labels.size)))
         if max(box_tlbr[2] - box_tlbr[0], box_tlbr[3] - box_tlbr[1]) > MOST_SIDE:
             found = f"{box_tlbr[2] - box_tlbr[0]:,}x{box_tlbr[3] - box_tlbr[1]:,} pixels"
             raise OptionError("box_tlbr", found, f"at most {MOST_SIDE:,} pixels a side", "Accept objects in parts.")
+        proposed, classes = self.propose_objects(box_tlbr, labels)
+        wanted = np.bincount(proposed.ravel(), minlength=len(classes)) > 0
+        wanted &= ~_is_cut(proposed, len(classes), box_tlbr, labels.size)
+        wanted[0] = False
+        if not wanted.any():
+            remedy = "Draw where objects are missing, or choose another part."
+            raise OptionError("box_tlbr", "no new object in the prediction", "one or more", remedy)
+        new_ids = np.full(len(classes), UNCHANGED["objects"], np.int32)
+        new_ids[wanted] = _next_ids(labels, int(wanted.sum()))
+        there = labels.instance_map.read(box_tlbr)
+        values = np.where(there == 0, new_ids[proposed], UNCHANGED["objects"]).astype(np.int32)
+        yield RegionPart("objects", box_tlbr, values)
+        free = (values != UNCHANGED["objects"]) & (labels.label_map.read(box_tlbr) == IGNORE_INDEX)
+        if free.any():
+            label_map = np.where(free, classes[proposed], UNCHANGED["labels"]).astype(np.uint8)
+            yield RegionPart("labels", box_tlbr, label_map)
+
+    def propose_objects(self, box_tlbr: Box, labels: ImageLabels) -> tuple[Int32, UInt8]:
+        """Return the objects that the prediction and the labels show in a box, and a table from number to class, as
+        `proposals.propose_objects` does, without those that mostly overlap objects that exist.
+
+        Raises `OptionError` where a part of the box has no prediction.
+        """
         predicted, _ = self._require_prediction().read(box_tlbr)
         if (predicted == IGNORE_INDEX).any():
             raise no_prediction()
@@ -139,19 +159,8 @@ class Corrector:
         there = labels.instance_map.read(box_tlbr)
         areas = np.bincount(proposed.ravel(), minlength=len(classes))
         taken = np.bincount(proposed[there > 0], minlength=len(classes))
-        wanted = (2 * taken < areas) & ~_is_cut(proposed, len(classes), box_tlbr, labels.size)
-        wanted[0] = False
-        if not wanted.any():
-            remedy = "Draw where objects are missing, or choose another part."
-            raise OptionError("box_tlbr", "no new object in the prediction", "one or more", remedy)
-        new_ids = np.full(len(classes), UNCHANGED["objects"], np.int32)
-        new_ids[wanted] = _next_ids(labels, int(wanted.sum()))
-        values = np.where(there == 0, new_ids[proposed], UNCHANGED["objects"]).astype(np.int32)
-        yield RegionPart("objects", box_tlbr, values)
-        free = (values != UNCHANGED["objects"]) & (labels.label_map.read(box_tlbr) == IGNORE_INDEX)
-        if free.any():
-            label_map = np.where(free, classes[proposed], UNCHANGED["labels"]).astype(np.uint8)
-            yield RegionPart("labels", box_tlbr, label_map)
+        is_new = 2 * taken < areas
+        return np.where(is_new[proposed], proposed, np.int32(0)), classes
 
     def propose_object(self, point: Point, labels: ImageLabels) -> tuple[Box, Mask, int]:
         """Return the object that the prediction and the labels show at a point, and its class."""

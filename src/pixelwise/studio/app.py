@@ -52,6 +52,7 @@ def build_app(studio: Studio, access: Access | None = None) -> Starlette:
         Route("/api/images/{image:int}/tiles/{level:int}/{row:int}/{column:int}.jpg", tiles.picture),
         Route("/api/images/{image:int}/labels/{level:int}/{row:int}/{column:int}.png", tiles.labels),
         Route("/api/images/{image:int}/objects/{level:int}/{row:int}/{column:int}.png", tiles.objects),
+        Route("/api/images/{image:int}/proposals/{level:int}/{row:int}/{column:int}.png", tiles.proposals),
         Route("/api/images/{image:int}/thumbnail.jpg", tiles.thumbnail),
         Route("/api/images/{image:int}/prediction/{level:int}/{row:int}/{column:int}.png", work.prediction),
         Route("/api/images/{image:int}/path", suggestions.path),

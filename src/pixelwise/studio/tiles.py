@@ -9,12 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pixelwise.core.errors import OptionError
+from pixelwise.labels.boxes import grow_box
+from pixelwise.labels.corrections import MOST_SIDE
 from pixelwise.labels.image_labels import ImageLabels
+from pixelwise.labels.proposals import object_classes
 from pixelwise.labels.tiled_map import TiledMap
 from pixelwise.studio.pictures import DEFAULT_CONTRAST, Picture
-from pixelwise.studio.pyramid import encode_labels, encode_objects, map_tile
+from pixelwise.studio.pyramid import encode_labels, encode_objects, full_box, map_tile, sampled_pixels, tile_box
 from pixelwise.studio.requests import image_of, number_in
 
+PROPOSAL_MARGIN = 128
+"""Pixels around a tile in which proposed objects are completed."""
 FRESH = {"Cache-Control": "no-store"}
 
 
@@ -59,6 +64,30 @@ def objects(request: Request) -> Response:
     tile = _tile_of(request, image.instance_map)
     if not image.instance_map.counts():
         return Response(status_code=204, headers=headers)
+    return Response(encode_objects(tile), media_type="image/png", headers=headers)
+
+
+def proposals(request: Request) -> Response:
+    """`GET /api/images/I/proposals/LEVEL/ROW/COLUMN.png?v=`: the new objects that the prediction shows, numbered in this
+    tile alone; 204 where there is none, or no prediction, or where the tile covers too many pixels."""
+    studio, number, place = request.app.state.studio, image_of(request), place_of(request)
+    size = studio.project.images[number].size
+    shown, full = tile_box(size, *place), full_box(size, *place)
+    if shown is None or full is None:
+        raise HTTPException(404, "no such tile")
+    image, headers = _labels_of(request)
+    nothing = Response(status_code=204, headers=headers)
+    if max(full[2] - full[0], full[3] - full[1]) > MOST_SIDE or not object_classes(studio.project.classes):
+        return nothing
+    window = grow_box(full, PROPOSAL_MARGIN, size)
+    try:
+        objects, _ = studio.correct(number).propose_objects(window, image)
+    except OptionError:  # there is no prediction, or not of the whole tile
+        return nothing
+    rows, columns = sampled_pixels(size, place[0], shown)
+    tile = objects[np.ix_(rows - window[0], columns - window[1])]
+    if not tile.any():
+        return nothing
     return Response(encode_objects(tile), media_type="image/png", headers=headers)
 
 

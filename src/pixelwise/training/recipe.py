@@ -153,9 +153,12 @@ class Recipe(Strict):
     """Pixels per unit of the model's offsets, so that offsets are about as large as class scores."""
 
     # Self-training: a model in training labels its training images where it is certain, and learns from that, too
+    teacher_lead: Fraction = 0.0
+    """Since version 3. Above 0, training images have pseudo-labels from the first step on: where a live head that was
+    fitted to the labels (`pixelwise.labels`) gives a class a probability that leads by this much."""
     pseudo_rounds: tuple[_BelowOne, ...] = ()
-    """Since version 3. The shares of the run after which pseudo-labels are computed, ascending; empty for no
-    self-training."""
+    """Since version 3. The shares of the run after which pseudo-labels are computed by the model itself, ascending;
+    empty for no self-training."""
     pseudo_weight: pydantic.NonNegativeFloat = 0.0
     """Since version 3. Weight of the loss on pseudo-labels, relative to that on labels."""
     pseudo_points: pydantic.PositiveInt = 16384
@@ -238,6 +241,10 @@ class Recipe(Strict):
     earlier: tuple[Length, ...] = ()
     """Lengths that the run had before it was extended, in order. Each part follows the schedule of the length at which
     it was trained."""
+
+    @property
+    def has_pseudo_labels(self) -> bool:
+        return self.teacher_lead > 0 or len(self.pseudo_rounds) > 0
 
     def can_choose_by(self, validation_images: int) -> bool:
         """Return whether so many validation images are enough for their score to choose the weights."""

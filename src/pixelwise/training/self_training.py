@@ -12,7 +12,7 @@ weights of the loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from pixelwise.core.errors import RunError
 from pixelwise.core.text import quantity
 from pixelwise.inference.mc_dropout import softmax
 from pixelwise.inference.predictor import Predictor
+from pixelwise.labels.teacher import Teacher
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.training.checkpoint import load_tensors, save_tensors
 from pixelwise.training.config import RunConfig
@@ -46,8 +47,9 @@ LABELLED, UNLABELLED = "labelled", "unlabelled"
 
 
 def round_steps(recipe: Recipe) -> list[int]:
-    """Return the steps before which pseudo-labels are computed; an extension begins with a round."""
-    steps: list[int] = []
+    """Return the steps before which pseudo-labels are computed: the first step if a live head gives them, and those of
+    the rounds; an extension begins with a round."""
+    steps = [0] if recipe.teacher_lead else []
     first = 0
     for part in training_parts(recipe):
         if part.pseudo_rounds and first:
@@ -105,9 +107,12 @@ class SelfTraining:
             train, recipe = self.data.train, self.trainer.recipe
             chosen = choose_images(len(train) + len(unlabelled), recipe.pseudo_images, (self.trainer.seed, step))
             stores = [(train, index) if index < len(train) else (unlabelled, index - len(train)) for index in chosen]
-            images = (partial(_image, store, index) for store, index in stores)
-            predictor = torch_predictor(self.trainer.averaged_pipeline(), self.config)
-            maps = label_images(predictor, images, recipe, self.should_stop)
+            images = [partial(_image, store, index) for store, index in stores]
+            if recipe.teacher_lead and step == 0:
+                maps = self._ask_teacher(images)
+            else:
+                predictor = torch_predictor(self.trainer.averaged_pipeline(), self.config)
+                maps = label_images(predictor, iter(images), recipe, self.should_stop)
             if len(maps) == len(chosen):
                 kinds = (LABELLED if store is train else UNLABELLED for store, _ in stores)
                 names = [f"{kind}/{index}" for kind, (_, index) in zip(kinds, stores, strict=True)]
@@ -115,12 +120,29 @@ class SelfTraining:
                 save_tensors(path, dict(zip(names, tensors, strict=True)), {"step": step})
                 share = sum(int(counted_pixels(labels).sum()) for labels in maps) / sum(labels.size for labels in maps)
                 images_text = quantity(len(maps), "training image")
-                self.on_message(f"self-training: pseudo-labels for {share:.0%} of the pixels of {images_text}")
+                source = "a live model of the labels" if recipe.teacher_lead and step == 0 else "self-training"
+                self.on_message(f"{source}: pseudo-labels for {share:.0%} of the pixels of {images_text}")
         accelerator.wait_for_everyone()
         if self.should_stop():
             return False
         self.data.train.pseudo = _load(path, unlabelled)
         return True
+
+    def _ask_teacher(self, images: Sequence[Callable[[], UInt8]]) -> list[UInt8]:
+        """Return the labels that a live head gives images, uint8 (height, width) each, where it is certain enough;
+        fewer if the run is to stop."""
+        train, recipe, seed = self.data.train, self.trainer.recipe, self.trainer.seed
+        learned = choose_images(len(train), recipe.pseudo_images, (seed, 0))
+        num_classes = self.config.class_map.num_classes
+        read = [partial(_image_and_labels, train, index) for index in learned]
+        teacher = Teacher.fit(read, num_classes, seed=seed, should_stop=self.should_stop)
+        maps: list[UInt8] = []
+        for image in images:
+            if teacher is None or self.should_stop():
+                return []
+            labels, lead = teacher.label(image())
+            maps.append(np.where(lead >= 255 * recipe.teacher_lead, labels, np.uint8(IGNORE_INDEX)))
+        return maps
 
 
 def choose_images(count: int, most: int, key: tuple[int, int]) -> list[int]:
@@ -178,6 +200,10 @@ def _predict(predictor: Predictor, image: UInt8, bias: npt.NDArray[np.float32]) 
         labels[block.place] = probabilities.argmax(axis=0)
         confidence[block.place] = np.rint(255 * probabilities.max(axis=0))
     return labels, confidence
+
+
+def _image_and_labels(store: SampleStore, index: int) -> tuple[UInt8, UInt8]:
+    return store[index].image, store[index].label_map
 
 
 def _image(store: SampleStore, index: int) -> UInt8:

@@ -179,7 +179,7 @@ class Session:
             feed = open_feed(data.train, accelerator.device)
             make_batches = partial(batches, data.train) if feed is None else feed.batches
             source = make_batches(recipe, config.seed, first_step, trainer.share, trainer.task)
-            if recipe.pseudo_rounds:
+            if recipe.has_pseudo_labels:
                 source = SelfTraining(run, config, trainer, data, lambda: bool(stop), self.display.message).batches()
             fit(
                 trainer,

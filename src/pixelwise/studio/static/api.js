@@ -71,6 +71,8 @@ export const url = {
     `/api/images/${id}/tiles/${tile.level}/${tile.row}/${tile.column}.jpg?low=${low}&high=${high}`,
   labels: (id, tile, version) => `/api/images/${id}/labels/${tile.level}/${tile.row}/${tile.column}.png?v=${version}`,
   objects: (id, tile, version) => `/api/images/${id}/objects/${tile.level}/${tile.row}/${tile.column}.png?v=${version}`,
+  proposals: (id, tile, version) =>
+    `/api/images/${id}/proposals/${tile.level}/${tile.row}/${tile.column}.png?v=${version}`,
   prediction: (id, tile, model) =>
     `/api/images/${id}/prediction/${tile.level}/${tile.row}/${tile.column}.png?model=${model}`,
   thumbnail: (id, version) => `/api/images/${id}/thumbnail.jpg?v=${version}`,

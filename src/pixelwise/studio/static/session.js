@@ -273,6 +273,7 @@ export async function start() {
   watch((s) => s.opacity, showOpacity);
   watch((s) => s.compare, showOpacity);
   watch((s) => s.tool === "objects" || (imageOf(s)?.objects ?? 0) > 0, (has) => stage.setHasObjects(has));
+  watch((s) => s.tool === "objects", (proposing) => stage.setProposing(proposing));
   watch((s) => s.contrast, (contrast) => stage.setContrast(contrast));
   watch((s) => (imageOf(s)?.deep ? 1 : s.brightness), (brightness) => stage.setBrightness(brightness));
   watch((s) => s.outdated, (outdated) => stage.setOutdated(outdated));
@@ -330,6 +331,7 @@ function showOpacity() {
   const { opacity, compare } = get();
   for (const [name, value] of Object.entries(opacity)) {
     stage.setOpacity(name, compare && name !== "image" ? 0 : value);
+    if (name === "prediction") stage.setOpacity("proposals", compare || value === 0 ? 0 : 1);
   }
 }
 

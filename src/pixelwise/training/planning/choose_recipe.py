@@ -54,26 +54,29 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
     if for_gpu:
         recipe = adapt_to_device(recipe, data, budget)
     if data.is_sparse:
-        recipe = _adapt_to_sparse_labels(recipe, data, budget)
+        recipe = _adapt_to_sparse_labels(recipe, data, budget, is_pretrained=model.is_pretrained)
     if TASKS[options.task or DEFAULT_TASK].has_objects:
         recipe = recipe.replace(heat_weight=defaults.HEAT_WEIGHT, offset_weight=defaults.OFFSET_WEIGHT)
         recipe = adapt_to_object_sizes(recipe, data.object_areas)
     if options.recipe is not None:
-        recipe = recipe.replace(pseudo_rounds=(), unlabelled_share=0.0)
+        recipe = recipe.replace(teacher_lead=0.0, pseudo_rounds=(), unlabelled_share=0.0)
         recipe = paper_recipes.apply_paper_recipe(options.recipe, recipe, model.name, model.encoder, data.image_sizes)
     return apply_options(recipe, options)
 
 
-def _adapt_to_sparse_labels(recipe: Recipe, data: DataFacts, budget: Budget) -> Recipe:
+def _adapt_to_sparse_labels(recipe: Recipe, data: DataFacts, budget: Budget, *, is_pretrained: bool) -> Recipe:
     """Return `recipe` for sparse labels, where most pixels of the training images have no label: the loss is taken at
-    labelled pixels and, where some images have no labels, self-training is used."""
+    labelled pixels and, where some images have no labels, at pseudo-labels of a live head and of self-training. The
+    live head reads a pretrained encoder."""
     images = data.train_images + data.unlabelled_images
     area = statistics.mean(height * width for height, width in data.image_sizes)
+    has_teacher = data.unlabelled_images > 0 and is_pretrained and data.is_rgb and (data.class_pixels > 0).sum() > 1
     return recipe.replace(
         batch=budget.processes * batch_size(recipe.crop, defaults.BATCH),
         learning_rate=recipe.learning_rate * (defaults.SPARSE_RATE_FACTOR if budget.is_long else 1.0),
         loss_step=defaults.SPARSE_LOSS_STEP,
         label_points=defaults.LABEL_POINTS,
+        teacher_lead=defaults.TEACHER_LEAD if has_teacher else 0.0,
         pseudo_rounds=defaults.PSEUDO_ROUNDS if data.unlabelled_images else (),
         pseudo_weight=defaults.PSEUDO_WEIGHT,
         pseudo_images=min(images, int(defaults.PSEUDO_BYTES / (2 * area))),

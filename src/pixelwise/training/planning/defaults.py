@@ -56,11 +56,14 @@ SPARSE_LOSS_STEP = 4
 """The stride of the logits from which those at labelled pixels are interpolated: that of the default model, whose
 up-sampling does the same."""
 LABEL_POINTS = 16384
+TEACHER_LEAD = 0.5
+"""A live head that is fitted to a few strokes is better than a net that learns from them alone, so the net learns from
+its labels first (docs/experiments/label_training.md). Used where there are images without labels."""
 PSEUDO_WEIGHT = 1.0
 """Weight of pseudo-labels. Self-training is used for images without labels; where every image has labels, it costs
 accuracy (docs/guides/few_labels.md)."""
 PSEUDO_ROUNDS = (0.5,)
-PSEUDO_SHARE = 0.15
+PSEUDO_SHARE = 0.25
 """Largest share of the time for pseudo-labels."""
 PSEUDO_BYTES = 2**29
 """Largest memory for pseudo-labels, at two bytes a pixel."""
@@ -134,6 +137,7 @@ RECIPE = Recipe(
     offset_weight=0.0,
     heat_width=0.35,
     offset_unit=16.0,
+    teacher_lead=0.0,
     pseudo_rounds=(),
     pseudo_weight=0.0,
     pseudo_points=16384,

@@ -15,18 +15,21 @@ from pixelwise.training.schedule import count_crops, crops_at_step, earlier_step
 
 SHORT_STEPS = 100
 """With more steps than this, no batch is much smaller than a full one."""
+TEACHER_SECONDS = 1.5
+"""Time of the fit of a live head, without the features."""
 FEWEST_STEPS = 10
 """After fewer steps a model has hardly changed."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on this machine for one step, for one pass over the validation images, and for the prediction of a
-    training image."""
+    """Seconds on this machine for one step, for one pass over the validation images, and for the labels that the model
+    in training and a live head give a training image."""
 
     step: float
     validation: float
     prediction: float = 0.0
+    teacher: float = 0.0
 
 
 def is_long_run(short: Recipe, least_pixels: float = defaults.LONG_PIXELS) -> bool:
@@ -45,16 +48,19 @@ def steps_in_time(seconds: float, cost: Cost) -> tuple[int, int]:
     return max(1, steps), evaluations
 
 
-def fit_rounds(recipe: Recipe, seconds: float, cost: Cost) -> tuple[Recipe, float]:
-    """Return `recipe` with pseudo-labels for as many images as their share of `seconds` allows, and the remaining
-    time."""
-    if not recipe.pseudo_rounds:
+def fit_rounds(recipe: Recipe, seconds: float, cost: Cost, labelled_images: int) -> tuple[Recipe, float]:
+    """Return `recipe` with pseudo-labels for as many images as their share of `seconds` allows, and the remaining time.
+    labelled_images: those that a live head is fitted to."""
+    if not recipe.has_pseudo_labels:
         return recipe, seconds
-    each = max(cost.prediction, 1e-9) * len(recipe.pseudo_rounds)
-    images = min(recipe.pseudo_images, int(defaults.PSEUDO_SHARE * max(0.0, seconds) / each))
-    if not images:
-        return recipe.replace(pseudo_rounds=(), pseudo_images=0), seconds
-    return recipe.replace(pseudo_images=images), seconds - images * each
+    each, fit = cost.prediction * len(recipe.pseudo_rounds), 0.0
+    if recipe.teacher_lead:
+        each, fit = each + cost.teacher, TEACHER_SECONDS + cost.teacher * min(labelled_images, recipe.pseudo_images)
+    most = int((defaults.PSEUDO_SHARE * max(0.0, seconds) - fit) / max(each, 1e-9))
+    images = min(recipe.pseudo_images, most)
+    if images < 1:
+        return recipe.replace(teacher_lead=0.0, pseudo_rounds=(), pseudo_images=0), seconds
+    return recipe.replace(pseudo_images=images), seconds - fit - images * each
 
 
 def with_length(recipe: Recipe, steps: int, evaluations: int, crops: int | None = None) -> Recipe:

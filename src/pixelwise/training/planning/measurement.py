@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 
+from pixelwise.labels.teacher import Teacher
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.raster.image import pixels_in
 from pixelwise.tasks import TASKS
@@ -54,12 +55,28 @@ def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore, at_mos
     return Cost(SLACK * step_seconds, *_other_seconds(config, trainer, train, val))
 
 
-def _other_seconds(config: RunConfig, trainer: Trainer, train: SampleStore, val: SampleStore) -> tuple[float, float]:
-    """Return the time of a validation, and of the prediction of a training image if the recipe needs it."""
+def _other_seconds(
+    config: RunConfig, trainer: Trainer, train: SampleStore, val: SampleStore
+) -> tuple[float, float, float]:
+    """Return the time of a validation, and that of the labels that the model and a live head give a training image, if
+    the recipe needs them."""
     averaged = trainer.averaged_pipeline()
     validation = _validation_seconds(config, averaged, val) / trainer.accelerator.num_processes
     prediction = _validation_seconds(config, averaged, train) / len(train) if config.recipe.pseudo_rounds else 0.0
-    return validation, prediction
+    teacher = _teacher_seconds(config, train) if config.recipe.teacher_lead else 0.0
+    return validation, prediction, teacher
+
+
+def _teacher_seconds(config: RunConfig, train: SampleStore) -> float:
+    """Return the time of the labels that a live head gives an image of mean size."""
+    index, share = _typical_image(train)
+    sample = train[index]
+    teacher = Teacher.fit([lambda: (sample.image, sample.label_map)], config.class_map.num_classes, seed=0, steps=1)
+    if teacher is None:
+        return 0.0
+    started = time.perf_counter()
+    teacher.label(sample.image)
+    return (time.perf_counter() - started) / share
 
 
 def _device_seconds(trainer: Trainer, feed: DeviceFeed, parts: int) -> float:
@@ -83,12 +100,18 @@ def _validation_seconds(config: RunConfig, pipeline: Pipeline, images: SampleSto
     """Return the time of one pass over the images of a store, estimated from one image of about their mean size."""
     if not len(images):
         return 0.0
-    areas = [max(1, pixels_in(item.image)) for item in images.items]
-    mean = statistics.mean(areas)
-    index = min(range(len(areas)), key=lambda place: abs(areas[place] - mean))
+    index, share = _typical_image(images)
     predictor = torch_predictor(pipeline, config)
     image = images[index].image
     predictor.label_map(image)
     started = time.perf_counter()
     predictor.label_map(image)
-    return (time.perf_counter() - started) * len(images) * mean / areas[index]
+    return (time.perf_counter() - started) * len(images) / share
+
+
+def _typical_image(images: SampleStore) -> tuple[int, float]:
+    """Return the index of an image of about the mean size, and its pixels as a share of the mean."""
+    areas = [max(1, pixels_in(item.image)) for item in images.items]
+    mean = statistics.mean(areas)
+    index = min(range(len(areas)), key=lambda place: abs(areas[place] - mean))
+    return index, areas[index] / mean

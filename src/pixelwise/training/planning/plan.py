@@ -150,7 +150,7 @@ def plan_length(config: RunConfig, options: TrainOptions, data: TrainingData, st
     reserved = min(_finish_seconds(config, data, cost.validation), MOST_FINISH * seconds)
     preparation = min(time.perf_counter() - started, MOST_PREPARATION * (seconds - reserved))
     left = seconds - reserved - preparation
-    recipe, left = fit_rounds(config.recipe, left, cost)
+    recipe, left = fit_rounds(config.recipe, left, cost, len(data.train))
     return config.replace(recipe=with_length(recipe, *steps_in_time(left, cost)))
 
 

@@ -1,6 +1,6 @@
 // Where the tiles of the layers come from: the picture itself, the prediction with its uncertainty, the objects.
 import { Refusal, Unreachable, url } from "../api.js";
-import { chooseObjectColors, objectColor, veilTable } from "../colors.js";
+import { chooseObjectColors, objectColor, packed, veilTable } from "../colors.js";
 import { paintTable } from "./tile_layer.js";
 
 export async function fetchTile(address, signal) {
@@ -63,6 +63,7 @@ export function predictionSource(stage) {
       if (shown < model || partial) stage.lookAgain();
       Object.assign(entry, { width, height, pixels, model: shown, epoch, partial });
       stage.paintPrediction(entry);
+      stage.proposeAgain();
       stage.predictionArrived();
       return true;
     },
@@ -107,21 +108,56 @@ export function objectSource(stage) {
   };
 }
 
+/** Objects that the model proposes: they change with the prediction, and with what a person draws. */
+export function proposalSource(stage) {
+  return {
+    priority: 150,
+    isFresh: (entry) => entry.version === stage.proposals,
+    async load(entry, signal) {
+      const { image, proposals } = stage;
+      const answer = await fetchTile(url.proposals(image, entry.tile, proposals), signal);
+      const tile = answer && (await stage.loader.decode(answer.blob));
+      if (stage.image !== image) return false;
+      const had = entry.picture !== null;
+      Object.assign(entry, { version: proposals, picture: null });
+      if (!tile) return had;
+      const { width, height, pixels } = tile;
+      const ids = new Uint16Array(width * height);
+      for (let i = 0; i < ids.length; i++) ids[i] = (pixels[4 * i] << 8) | pixels[4 * i + 1];
+      const isEdge = edgesOf(ids, width, height, 1);
+      entry.picture = paintTable(entry, "picture", width, height, (i) => (ids[i] && isEdge(i) ? OUTLINE[dash(i, width)] : 0));
+      return true;
+    },
+  };
+}
+
+const OUTLINE = [packed(255, 255, 255, 255), packed(20, 20, 24, 255)]; // dashes of both are seen on any picture
+const dash = (i, width) => Math.floor((i % width) / 4 + Math.floor(i / width) / 4) % 2;
+
+/** A function from the place of a pixel to whether another id lies within `reach` pixels to its sides. */
+function edgesOf(ids, width, height, reach) {
+  const isOther = (row, column, id) =>
+    row >= 0 && column >= 0 && row < height && column < width && ids[row * width + column] !== id;
+  return (i) => {
+    const column = i % width;
+    const row = (i - column) / width;
+    for (let step = 1; step <= reach; step++) {
+      if (
+        isOther(row, column - step, ids[i]) ||
+        isOther(row, column + step, ids[i]) ||
+        isOther(row - step, column, ids[i]) ||
+        isOther(row + step, column, ids[i])
+      )
+        return true;
+    }
+    return false;
+  };
+}
+
 /** Objects as outlines, so that the picture inside stays visible. */
 function paintObjects(entry, colors) {
   const { width, height, ids } = entry;
-  const isOther = (row, column, id) =>
-    row >= 0 && column >= 0 && row < height && column < width && ids[row * width + column] !== id;
-  const isEdge = (i) => {
-    const column = i % width;
-    const row = (i - column) / width;
-    const differs = (step) =>
-      isOther(row, column - step, ids[i]) ||
-      isOther(row, column + step, ids[i]) ||
-      isOther(row - step, column, ids[i]) ||
-      isOther(row + step, column, ids[i]);
-    return differs(1) || differs(2);
-  };
+  const isEdge = edgesOf(ids, width, height, 2);
   entry.picture = paintTable(entry, "picture", width, height, (i) => {
     if (ids[i] === 0) return 0;
     const color = objectColor(colors.get(ids[i]));

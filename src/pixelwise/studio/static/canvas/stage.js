@@ -4,7 +4,7 @@ import { labelTable, predictionTable } from "../colors.js";
 import { LabelLayer } from "./label_layer.js";
 import { Loader } from "./loader.js";
 import { Marks } from "./marks.js";
-import { imageSource, objectSource, paintPrediction, predictionSource } from "./sources.js";
+import { imageSource, objectSource, paintPrediction, predictionSource, proposalSource } from "./sources.js";
 import { TileLayer } from "./tile_layer.js";
 import { Viewport } from "./viewport.js";
 
@@ -26,6 +26,7 @@ export class Stage {
     this.number = 0; // of the last known action
     this.objectsNumber = 0; // of the last action that may have changed objects
     this.model = 0; // of the newest prediction
+    this.proposals = 0; // grows when other objects may be proposed
     this.epoch = 0; // grows when class indices get another meaning
     this.contrast = { low: 1, high: 99 };
     this.share = 0; // of the open image that the server knows: coarse tiles made from less are asked for again
@@ -36,6 +37,7 @@ export class Stage {
     this.layers = this.makeLayers();
     for (const layer of Object.values(this.layers)) this.element.append(layer.canvas);
     this.setHasObjects(false);
+    this.setProposing(false);
     this.setHasModel(false);
     this.marks = new Marks(this.viewport);
     this.element.append(this.marks.element);
@@ -53,6 +55,7 @@ export class Stage {
       prediction,
       uncertainty,
       labels: new LabelLayer(this, tools),
+      proposals: new TileLayer("proposals", proposalSource(this), tools),
       objects: new TileLayer("objects", objectSource(this), tools),
     };
   }
@@ -134,6 +137,7 @@ export class Stage {
   changed(box, number, { delay = 0, objects = false } = {}) {
     this.number = Math.max(this.number, number);
     this.layers.labels.changed(box ?? [0, 0, ...this.viewport.size], number, delay);
+    this.proposeAgain();
     if (!objects) return;
     this.objectsNumber = Math.max(this.objectsNumber, number);
     this.layers.objects.request();
@@ -146,6 +150,16 @@ export class Stage {
 
   setHasObjects(needed) {
     this.layers.objects.show({ needed });
+  }
+
+  /** Shows the outlines of the objects that the model proposes, while these are accepted and corrected. */
+  setProposing(needed) {
+    this.layers.proposals.show({ needed });
+  }
+
+  proposeAgain() {
+    this.proposals += 1;
+    this.layers.proposals.request();
   }
 
   newModel(model) {
