@@ -107,7 +107,7 @@ export const T = {
     accept: "Click a region that is right.",
     pick: "Click a place to take its class.",
     objects: {
-      accept: "Click an object that the model proposes.",
+      accept: "Dashed outlines: proposed objects. Click one to accept it.",
       add: "Click a labelled region to make it one object; what touches it at a corner belongs to it. Draw it with the brush first.",
       split: "Click once in each part, then Enter.",
       merge: "Click two objects that are one.",
