@@ -52,7 +52,7 @@ def test_images_without_a_label_beside_strokes_are_meant_so(write: Write) -> Non
     assert (result.labels.images, result.labels.blank_images) == (2, 3)
     assert result.labels.share == result.labelled_share == 14 / (5 * 48)
     assert_array_equal(result.labels.class_images, [2, 2, 2])
-    assert any("3 of 5 images have no label" in remark for remark in result.remarks)
+    assert any("3 of 5 images have no label: where a model is sure" in remark for remark in result.remarks)
 
 
 def test_a_forgotten_mask_in_a_dense_data_set_is_a_problem(write: Write) -> None:
@@ -76,6 +76,7 @@ def test_images_of_a_studio_project_need_no_label_at_any_time(write: Write) -> N
     result = check(open_dataset(root))
     assert (harmful(result), result.is_sparse) == (set(), False)
     assert {path.stem for path in result.unlabelled} == {"6", "7"}
+    assert any("2 of 8 images have no label: training does not use them" in remark for remark in result.remarks)
 
 
 def test_without_any_label_every_image_is_a_problem(write: Write) -> None:

@@ -332,7 +332,7 @@ def _judge_unlabelled(result: CheckResult, dataset: Dataset, blank: Sequence[tup
     if count := len(result.unlabelled) + len(dataset.unlabelled):
         is_drawn = any(item.auto_split for _, item in dataset.items())
         total = result.images + len(dataset.unlabelled)
-        result.remarks.append(describe_unlabelled(count, total, is_drawn=is_drawn))
+        result.remarks.append(describe_unlabelled(count, total, is_drawn=is_drawn, is_sparse=result.is_sparse))
 
 
 def _check_within_budget(dataset: Dataset, budget: PixelBudget, item: Item) -> ItemCheck:

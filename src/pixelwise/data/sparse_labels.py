@@ -131,12 +131,15 @@ def separate_unlabelled(dataset: Dataset, images: set[Path]) -> Dataset:
     )
 
 
-def describe_unlabelled(count: int, total: int, *, is_drawn: bool) -> str:
-    """Return a remark on the images without a label."""
+def describe_unlabelled(count: int, total: int, *, is_drawn: bool, is_sparse: bool) -> str:
+    """Return a remark on the images without a label. is_sparse: whether most pixels of all images have none."""
+    use = "training does not use them, since most pixels of all images have labels"
+    if is_sparse:
+        use = "where a model is sure of their classes, training learns from these, too (pseudo-labels)"
     drawn = " The splits are drawn from the images with labels." if is_drawn else ""
     return (
-        f"{count:,} of {quantity(total, 'image')} have no label: training learns from them what the model is sure of "
-        f"(self-training).{drawn} Where an image shows the first class alone, add a mask that says so."
+        f"{count:,} of {quantity(total, 'image')} have no label: {use}.{drawn} Where an image shows the first class "
+        "alone, add a mask that says so."
     )
 
 
