@@ -68,8 +68,8 @@ def objects(request: Request) -> Response:
 
 
 def proposals(request: Request) -> Response:
-    """`GET /api/images/I/proposals/LEVEL/ROW/COLUMN.png?v=`: the new objects that the prediction shows, numbered in this
-    tile alone; 204 where there is none, or no prediction, or where the tile covers too many pixels."""
+    """`GET /api/images/I/proposals/LEVEL/ROW/COLUMN.png?v=`: the new objects that the prediction shows, numbered in
+    this tile alone; 204 where there is none, or no prediction, or where the tile covers too many pixels."""
     studio, number, place = request.app.state.studio, image_of(request), place_of(request)
     size = studio.project.images[number].size
     shown, full = tile_box(size, *place), full_box(size, *place)
