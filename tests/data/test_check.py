@@ -363,6 +363,15 @@ def test_a_class_that_train_lacks_is_harmful_and_one_that_val_lacks_is_told(clea
     assert [problem.kind for problem in checked(clean).harmful] == ["class_not_in_train"]
 
 
+def test_a_class_that_test_lacks_is_told(clean: Path, save) -> None:
+    save("test/images/t.png")
+    save("test/masks/t.png", np.where(CLEAN == 1, 0, CLEAN))
+    messages = of_classes(clean)
+    assert list(messages) == ["class_not_in_test"]
+    assert "found no pixel of road in test, though in train" in messages["class_not_in_test"]
+    assert checked(clean).harmful == []
+
+
 def test_masks_of_background_alone_are_harmful(clean: Path, save) -> None:
     for name in ("train/masks/a", "train/masks/b", "train/masks/c", "val/masks/d"):
         save(f"{name}.png", np.zeros((6, 8)))

@@ -45,5 +45,5 @@ def test_what_it_names_exists() -> None:
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
     assert yaml_value(text) == {"classes": ["background", "leaf", "stem"], "ignore": 255}
     fields = re.findall(r"`(\w+_\w+|confidence)`", PAGE[PAGE.index("Every number") : PAGE.index("## Validation")])
-    assert len(fields) == 4
+    assert len(fields) == 5
     assert set(fields) <= set(recipe.Recipe.model_fields)

@@ -133,6 +133,18 @@ def test_images_of_a_class_that_is_missed_or_invented_are_counted_and_told() -> 
     ]
 
 
+def test_a_class_that_is_invented_alone_is_told_with_the_mean_without_it() -> None:
+    """Four pixels of sky, one of them taken for a pole: IoU 3/4 and 0, and road nowhere."""
+    gathered = SemanticScorer(ClassMap.from_names(["sky", "pole", "road"]))
+    gathered.update(np.array([[0, 0], [0, 1]], np.uint8), np.zeros((2, 2), np.uint8), "a")
+    scores = gathered.scores()
+    assert scores.miou == 0.375
+    assert scores.remarks[-1] == (
+        "No image shows pole, but pixels were taken for it: an IoU of 0 in the mean IoU, which is 0.750 over the other "
+        "classes."
+    )
+
+
 def test_a_rare_class_that_is_missed_does_not_hide_behind_the_accuracy() -> None:
     """One crack of six is found: 98 % of the pixels are right."""
     gathered = SemanticScorer(ClassMap.from_names(("wall", "crack")))

@@ -453,6 +453,18 @@ def test_the_model_learns_is_asked_and_accepted(studio: ServedStudio, visit: Cal
     window.page.get_by_role("button", name="Undo").last.click()
     window.until("() => store.get().project.images[7].labelled < 0.1")
 
+    window.press("2", "b")
+    window.draw((5, 5), (5, 40), steps=2)
+    window.press("Shift+O", "c")  # the rest is background after the objects are accepted, not before
+    window.page.wait_for_selector("text=Everything without a label is now", timeout=40_000)
+    window.saved()
+    assert window.state("store.imageOf(s).objects") > 0
+    label_map = studio.label_map(7)
+    assert (label_map != IGNORE_INDEX).all()
+    assert (label_map == 1).mean() > 0.02
+    window.press("Control+z", "Control+z", "Control+z")
+    window.until("() => !store.imageOf(store.get()).objects && store.get().project.images[7].labelled < 0.1")
+
 
 def test_objects_beside_each_other_differ_in_colour(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
     """Ids 1, 9 and 17 in three bands, of which the first two touch and the third is far away."""
@@ -488,6 +500,7 @@ def test_training_is_followed_and_exports_are_written(
     page.locator(".training").get_by_role("button", name="Go on", exact=True).click()
     page.wait_for_selector("text=The live model is better and is shown.")
     comparison = page.locator(".comparison")
+    comparison.locator("label").nth(1).wait_for()
     assert comparison.locator("label").all_inner_texts() == ["Live model\n60.0 %", "Trained net, run-1\n40.0 %"]
     assert "on 8 labelled regions in 2 images, 90 labelled pixels" in comparison.inner_text()
     assert comparison.get_by_label("Live model").is_checked()

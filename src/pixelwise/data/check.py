@@ -310,6 +310,7 @@ def _add_problems_of_dataset(result: CheckResult, dataset: Dataset, inverted: li
     result.problems += [*problems, *find_similar_names(dataset), *report_ambiguous_orientation(dataset)]
     result.problems += [*find_empty_splits(dataset), *report_axes(dataset)]
     pixels = {"all": result.class_pixels, "train": result.train_class_pixels, "val": result.val_class_pixels}
+    pixels["test"] = pixels["all"] - pixels["train"] - pixels["val"]
     result.problems += find_absent_classes(result.root, result.classes, pixels)
 
 

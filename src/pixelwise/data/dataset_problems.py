@@ -99,10 +99,10 @@ def find_empty_splits(dataset: Dataset) -> list[Problem]:
 def find_absent_classes(root: Path, classes: ClassMap, pixels_by_split: dict[str, Int64]) -> Iterator[Problem]:
     """Yield the problems of classes without a pixel; none where no training pixel is labelled.
 
-    pixels_by_split: the labelled pixels of each class, int64 (num_classes,), under `train`, `val` and `all` (all splits
-    together).
+    pixels_by_split: the labelled pixels of each class, int64 (num_classes,), under `train`, `val`, `test` and `all`
+    (all splits together).
     """
-    anywhere, trained, validated = (pixels_by_split[split] > 0 for split in ("all", "train", "val"))
+    anywhere, trained, validated, tested = (pixels_by_split[split] > 0 for split in ("all", "train", "val", "test"))
     if not trained.any():
         return
 
@@ -126,6 +126,12 @@ def find_absent_classes(root: Path, classes: ClassMap, pixels_by_split: dict[str
     if validated.any():
         unmeasured = "Nothing is measured of it. Move images with it into val, or measure with `train(folds=5)`."
         yield from problem("class_not_in_val", trained & ~validated, "in val, though in train", unmeasured)
+    if tested.any():
+        unmeasured = (
+            "Nothing is measured of it, and each test pixel taken for it lowers the mean. Move images with it into "
+            "test, or measure with `train(folds=5)`."
+        )
+        yield from problem("class_not_in_test", trained & ~tested, "in test, though in train", unmeasured)
 
 
 def describe_splits(dataset: Dataset) -> list[str]:

@@ -54,12 +54,13 @@ KINDS = {
     "one_class": "training images that show a single class",
     "class_not_in_train": "a class that occurs only in other splits than train",
     "class_not_in_val": "a class that does not occur in validation",
+    "class_not_in_test": "a class that does not occur in the test images",
 }
 """The kinds of problems, each with its meaning."""
 
 HARMLESS = (
     *("mended", "assumed", "passed_over", "inverted_mask", "no_val", "narrow_range", "pages", "empty_class"),
-    "class_not_in_val",
+    *("class_not_in_val", "class_not_in_test"),
 )
 """Kinds that do not harm a training. Any other kind makes `pixelwise check` exit with 1."""
 

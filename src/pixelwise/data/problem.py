@@ -31,7 +31,7 @@ class Problem:
     -----
     These kinds are remarks: `assumed` (how data that can be read in two ways were read), `mended` (what was corrected
     while labels were read), `passed_over` (files that were not read), `inverted_mask`, `no_val`, `narrow_range`,
-    `pages`, `empty_class`, `class_not_in_val`.
+    `pages`, `empty_class`, `class_not_in_val`, `class_not_in_test`.
 
     These kinds harm a training, and `pixelwise check` exits with 1: `unreadable`, `size_mismatch`, `unknown_value`,
     `bad_annotation`, `jpeg_mask`, `missing_mask`, `missing_image`, `duplicate`, `resized_mask`, `missing_objects`,

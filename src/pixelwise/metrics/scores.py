@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from math import isnan
 from typing import Any
@@ -63,7 +64,19 @@ class Scores:
     @property
     def remarks(self) -> list[str]:
         """What a reader of the scores must know beside them."""
-        return [*few_images_remark(self.images), *missed_class_remarks(self.per_class)]
+        return [*few_images_remark(self.images), *missed_class_remarks(self.per_class), *self._invented_class_remarks()]
+
+    def _invented_class_remarks(self) -> list[str]:
+        """Return a remark on the classes that no image shows, though pixels were taken for them."""
+        invented = [name for name, row in self.per_class.items() if not row["images"] and row["false_alarm_images"]]
+        if not invented:
+            return []
+        there = [row["iou"] for row in self.per_class.values() if row["images"]]
+        without = sum(there) / len(there) if there else math.nan
+        return [
+            f"No image shows {', '.join(invented)}, but pixels were taken for it: an IoU of 0 in the mean IoU, which "
+            f"is {without:.3f} over the other classes."
+        ]
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of `metrics.json`; NaN, which JSON cannot hold, becomes `None`."""

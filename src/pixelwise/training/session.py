@@ -23,9 +23,9 @@ from pixelwise.training.config import RunConfig
 from pixelwise.training.finish import Listener, finish
 from pixelwise.training.loop import Observer, Progress, Trainer, Validation, fit
 from pixelwise.training.on_device.batches import open_feed
-from pixelwise.training.options import TrainOptions
+from pixelwise.training.options import DEFAULT_MINUTES, TrainOptions
 from pixelwise.training.paper_recipes import paper_remarks
-from pixelwise.training.planning.length import length_warnings
+from pixelwise.training.planning.length import length_warnings, time_remarks
 from pixelwise.training.planning.plan import plan_length, plan_run, repeat_call
 from pixelwise.training.posthoc.cross_fitting import MeasuredScores, headline_split
 from pixelwise.training.progress_display import Display, describe_run, score_lines
@@ -72,6 +72,7 @@ class Session:
         trainer = next(trainers)
         if accelerator.is_main_process:
             run.begin(config)
+        resumed = trainer.progress.step > 0
         self._announce(config, data, trainer)
         with distributed.watch_processes(run, accelerator):
             if accelerator.is_main_process:
@@ -84,6 +85,10 @@ class Session:
                 self._announce_finish(data)
                 finish(run, config, data, progress, folds, Listener(self.display.message, self._tell_scored))
             accelerator.wait_for_everyone()
+        if not resumed and options.config is None and options.epochs is None:
+            minutes = DEFAULT_MINUTES if options.minutes is None else options.minutes
+            for remark in time_remarks(minutes, (time.perf_counter() - started) / 60):
+                self.display.message(f"note: {remark}")
         metrics = run.read_metrics()
         for line in (*score_lines(metrics, TASKS[config.task]), f"report: {run.report}", f"model:  {run.model}"):
             self.display.message(line)

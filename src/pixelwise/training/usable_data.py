@@ -18,7 +18,7 @@ from pixelwise.training.progress_display import Display
 SHOWN_PROBLEMS = 5
 LEAST_FOR_VAL = 10
 """With fewer sparsely labelled images than this, strokes are held out for validation instead of images."""
-OF_SPLITS = ("no_val", "class_not_in_train", "class_not_in_val")
+OF_SPLITS = ("no_val", "class_not_in_train", "class_not_in_val", "class_not_in_test")
 """Kinds of problems that do not concern a cross-validation, which splits the images itself."""
 
 

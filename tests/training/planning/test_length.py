@@ -12,6 +12,7 @@ from pixelwise.training.planning.length import (
     length_warnings,
     steps_for_crops,
     steps_in_time,
+    time_remarks,
     with_length,
 )
 from pixelwise.training.recipe import Recipe
@@ -114,3 +115,13 @@ def test_a_run_too_short_to_learn_says_so(
     (warning,) = length_warnings(short, images, goes_on=goes_on)
     assert warning == f"this training is {found}: the model {result}. Give more `minutes` or `epochs`."
     assert length_warnings(short.replace(steps=11), 20) == []
+
+
+def test_a_run_of_another_length_than_asked_is_told() -> None:
+    assert time_remarks(4, 3.1) == time_remarks(4, 4.9) == time_remarks(0.5, 2) == []
+    (short,) = time_remarks(4, 1.58)
+    assert short == (
+        "asked for 4 minutes, took 1.6: the machine was slower while steps were timed, before the training. "
+        "`resume=True` with more `epochs` goes on."
+    )
+    assert "took 6.4: the machine was faster" in time_remarks(5, 6.42)[0]

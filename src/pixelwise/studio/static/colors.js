@@ -54,7 +54,7 @@ export function veilTable() {
   return Uint32Array.from({ length: 256 }, (_, value) => packed(8, 9, 12, 255 - value));
 }
 
-const OBJECT_COLORS = PALETTE.slice(0, 8).map((color) => packed(...parseColor(color), 255));
+const OBJECT_COLORS = 8;
 const NEAR = 24; // pixels of the screen between objects that should differ in colour
 
 /**
@@ -74,7 +74,7 @@ export function chooseObjectColors(ids, width, chosen) {
   const places = [...boxes];
   for (const [id, box] of places) {
     if (chosen.has(id)) continue;
-    const crowd = OBJECT_COLORS.map(() => 0); // how near objects of each colour are
+    const crowd = Array(OBJECT_COLORS).fill(0); // how near objects of each colour are
     for (const [other, place] of places) {
       if (!chosen.has(other)) continue;
       const gap = Math.max(0, place[0] - box[2], box[0] - place[2], place[1] - box[3], box[1] - place[3]);
@@ -85,4 +85,9 @@ export function chooseObjectColors(ids, width, chosen) {
   }
 }
 
-export const objectColor = (place) => OBJECT_COLORS[place];
+/** The packed colours of objects: none that a class has, on which an outline would not be seen. */
+export function objectColors(classes) {
+  const taken = new Set(classes.map((c) => c.color.toLowerCase()));
+  const free = PALETTE.filter((color) => !taken.has(color));
+  return (free.length < OBJECT_COLORS ? PALETTE : free).slice(0, OBJECT_COLORS).map((color) => packed(...parseColor(color), 255));
+}

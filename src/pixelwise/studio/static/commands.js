@@ -82,21 +82,35 @@ async function newestPrediction(what) {
   });
 }
 
-export async function acceptAll() {
-  if (!(await newestPrediction("labels"))) return;
+let acceptance = null; // the last one: a promise of the answer, of nothing where nothing was accepted
+
+export const acceptAll = () => (acceptance = acceptAllLabels());
+async function acceptAllLabels() {
+  if (!(await newestPrediction("labels"))) return null;
   const answer = await act({ type: "accept", whole: true, only_sure: get().onlySure });
   if (answer) toast(T.accept.done, { action: withUndo });
+  return answer;
 }
 
-export async function acceptObjects() {
-  if (!(await newestPrediction("objects"))) return;
+export const acceptObjects = () => (acceptance = acceptAllObjects());
+async function acceptAllObjects() {
+  if (!(await newestPrediction("objects"))) return null;
   const before = imageOf(get())?.objects ?? 0;
   const answer = await act({ type: "object_accept_all", whole: true });
   if (answer) toast(T.accept.objects((answer.image?.objects ?? before) - before), { action: withUndo });
+  return answer;
 }
 
-/** Everything without a label becomes background: the class of that name, or the current one. */
+/**
+ * Everything without a label becomes background: the class of that name, or the current one. What is still being
+ * accepted comes first, or it would become background, too.
+ */
 export async function markClean() {
+  const { accepting, image } = get();
+  if (accepting) {
+    toast(T.clean.waits);
+    if (!(await acceptance) || get().image !== image) return;
+  }
   const background = classesOf(get()).find(isBackground) ?? currentClass(get());
   if (!background) return toast(T.classes.needed);
   const answer = await act({ type: "clean", class_index: background.index });

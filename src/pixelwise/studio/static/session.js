@@ -187,7 +187,8 @@ export function openImage(id) {
   const image = get().project?.images.find((one) => one.id === id);
   if (!image) return;
   tool().cancel();
-  set({ image: id, features: null, sharpening: null, ask: null, reading: true, outdated: get().model > 0 });
+  const toasts = get().toasts.filter(({ kind }) => kind === "error"); // the others are about the image before
+  set({ image: id, features: null, sharpening: null, ask: null, reading: true, outdated: get().model > 0, toasts });
   stage.open(id, [image.height, image.width], get().project.number);
   if (!get().brushChosen) set({ brush: Math.max(3, Math.round(Math.max(image.height, image.width) / 128)) });
   showReadout(pointer.point());

@@ -292,7 +292,10 @@ export const T = {
     stopped: "Nothing is accepted",
     left: "Nothing was accepted in the image before: it was left too early",
   },
-  clean: { done: (name) => `Everything without a label is now ${name}` },
+  clean: {
+    done: (name) => `Everything without a label is now ${name}`,
+    waits: "The rest becomes background once the prediction is accepted",
+  },
   clear: { done: "All labels of this image are gone" },
   export: {
     label: "Export",

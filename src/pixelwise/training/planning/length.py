@@ -17,6 +17,8 @@ SHORT_STEPS = 100
 """With more steps than this, no batch is much smaller than a full one."""
 TEACHER_SECONDS = 1.5
 """Time of the fit of a live head, without the features."""
+MOST_DEVIATION = 0.25
+"""Share of the time that was asked for by which a run may be shorter or longer without a remark."""
 FEWEST_STEPS = 10
 """After fewer steps a model has hardly changed."""
 
@@ -96,6 +98,18 @@ def steps_for_crops(recipe: Recipe, crops: int) -> tuple[int, int | None]:
     if min(counts) >= min(2, recipe.batch):
         return steps, crops
     return (steps - 1, crops) if steps > first + 1 else (steps, None)
+
+
+def time_remarks(asked: float, taken: float) -> list[str]:
+    """Return a remark if a run took much less or more time than was asked for, both in minutes. Runs of less than a
+    minute have none: their end alone may take longer."""
+    if asked < 1 or 1 - MOST_DEVIATION <= taken / asked <= 1 + MOST_DEVIATION:
+        return []
+    then, remedy = ("faster", "") if taken > asked else ("slower", " `resume=True` with more `epochs` goes on.")
+    return [
+        f"asked for {asked:g} minutes, took {taken:.1f}: the machine was {then} while steps were timed, before the "
+        f"training.{remedy}"
+    ]
 
 
 def length_warnings(recipe: Recipe, train_images: int, *, goes_on: bool = False) -> list[str]:

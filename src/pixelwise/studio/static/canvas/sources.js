@@ -1,6 +1,6 @@
 // Where the tiles of the layers come from: the picture itself, the prediction with its uncertainty, the objects.
 import { Refusal, Unreachable, url } from "../api.js";
-import { chooseObjectColors, objectColor, packed, veilTable } from "../colors.js";
+import { chooseObjectColors, packed, veilTable } from "../colors.js";
 import { paintTable } from "./tile_layer.js";
 
 export async function fetchTile(address, signal) {
@@ -102,7 +102,7 @@ export function objectSource(stage) {
       Object.assign(entry, { width, height, ids, version: Number(answer.header("X-Number") ?? number) });
       if (colored !== image) [colors, colored] = [new Map(), image];
       chooseObjectColors(ids, width, colors);
-      paintObjects(entry, colors);
+      paintObjects(entry, colors, stage.objectColors);
       return true;
     },
   };
@@ -155,12 +155,12 @@ function edgesOf(ids, width, height, reach) {
 }
 
 /** Objects as outlines, so that the picture inside stays visible. */
-function paintObjects(entry, colors) {
+function paintObjects(entry, chosen, colors) {
   const { width, height, ids } = entry;
   const isEdge = edgesOf(ids, width, height, 2);
   entry.picture = paintTable(entry, "picture", width, height, (i) => {
     if (ids[i] === 0) return 0;
-    const color = objectColor(colors.get(ids[i]));
+    const color = colors[chosen.get(ids[i])];
     return isEdge(i) ? color : (color & 0x00ffffff) | 0x18000000;
   });
 }

@@ -1,6 +1,6 @@
 // The stage: the layers of the open image, drawn at most once a frame, and the pointer on top of them.
 import * as api from "../api.js";
-import { labelTable, predictionTable } from "../colors.js";
+import { labelTable, objectColors, predictionTable } from "../colors.js";
 import { LabelLayer } from "./label_layer.js";
 import { Loader } from "./loader.js";
 import { Marks } from "./marks.js";
@@ -31,6 +31,7 @@ export class Stage {
     this.contrast = { low: 1, high: 99 };
     this.share = 0; // of the open image that the server knows: coarse tiles made from less are asked for again
     this.table = new Uint32Array(256); // colours of the prediction
+    this.objectColors = objectColors([]);
     this.frame = null;
     this.viewport = new Viewport(() => this.viewChanged());
     this.loader = new Loader();
@@ -99,6 +100,7 @@ export class Stage {
 
   setClasses(classes) {
     this.table = predictionTable(classes);
+    this.objectColors = objectColors(classes);
     this.layers.labels.setColors(labelTable(classes));
     for (const entry of this.layers.prediction.entries.values()) if (entry.pixels) this.paintPrediction(entry);
     this.layers.prediction.damage();
