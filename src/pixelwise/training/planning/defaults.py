@@ -58,7 +58,7 @@ up-sampling does the same."""
 LABEL_POINTS = 16384
 TEACHER_LEAD = 0.5
 """A live head that is fitted to a few strokes is better than a net that learns from them alone, so the net learns from
-its labels first (docs/experiments/label_training.md). Used where there are images without labels."""
+its labels first (docs/experiments/trials.md). Used where there are images without labels."""
 PSEUDO_WEIGHT = 1.0
 """Weight of pseudo-labels. Self-training is used for images without labels; where every image has labels, it costs
 accuracy (docs/guides/few_labels.md)."""
