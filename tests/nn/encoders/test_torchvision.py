@@ -40,7 +40,7 @@ def image(height: int, width: int, channels: int = 3) -> torch.Tensor:
     return torch.randn(1, channels, height, width, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("name", ["alexnet", "vgg16", "googlenet"])
+@pytest.mark.parametrize("name", ["alexnet", pytest.param("vgg16", marks=pytest.mark.slow), "googlenet"])
 def test_the_class_map_of_224_pixels_is_the_classifiers_answer(name: str) -> None:
     classifier = randomised(NETS[name]())
     with torch.no_grad():

@@ -80,7 +80,7 @@ def test_files_that_hold_no_weights_are_refused(tmp_path: Path) -> None:
         read_weights(save(tmp_path / "empty.pth", {"epoch": 3}))
 
 
-@pytest.mark.parametrize("name", ["alexnet", "vgg16", "googlenet"])
+@pytest.mark.parametrize("name", ["alexnet", pytest.param("vgg16", marks=pytest.mark.slow), "googlenet"])
 def test_a_classifier_takes_torchvisions_entries_and_names_what_is_left(name: str) -> None:
     weights = random_weights(NETS[name]())
     net = build_classifier(name).net

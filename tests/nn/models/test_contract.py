@@ -32,7 +32,10 @@ CASES = {name: {"width": 1 / 16} for name in MODELS} | {
 }
 SIZES = [(33, 47), (1, 1), (5, 70), (64, 96)]
 CLASSES = 3
-LONG = ("bayesian_segnet", "fcn8s on googlenet", "fcn8s padded as the reference", "unet on an encoder")
+LONG = (
+    *("bayesian_segnet", "deeplabv3plus", "fcn8s on googlenet"),
+    *("fcn8s padded as the reference", "unet on an encoder"),
+)
 EXPORTED = [
     pytest.param(case, marks=pytest.mark.slow) if case in LONG else case
     for case in CASES
