@@ -5,9 +5,10 @@ Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for
 workshop; the threshold per class: Zou, Yu, Kumar, Wang, "Domain Adaptation for Semantic Segmentation via Class-Balanced
 Self-Training", ECCV 2018, arXiv:1810.07911, section 4.1.
 
-Differs from the papers: the averaged weights label the images a few times in a run, with the test-time augmentation of
-a prediction; the threshold of each class lies between two given ones; predictions are first corrected for the class
-weights of the loss.
+Differs from the papers: the first pseudo-labels are those of a live head that is fitted to the labels
+(`pixelwise.labels.teacher`), since it is better than a net that has seen few of them; then the averaged weights label
+the images a few times in a run, with the test-time augmentation of a prediction; the threshold of each class lies
+between two given ones; predictions are first corrected for the class weights of the loss.
 """
 
 from __future__ import annotations
