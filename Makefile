@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN := $(VENV)/$(SCRIPTS)
+MAKE_VENV := test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 # PyTorch's plain wheels for Linux carry CUDA; any wheel that meets constraints.txt serves.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -48,12 +49,12 @@ test-dist: dist
 	cd build/dist && venv/$(SCRIPTS)/pixelwise demo --out demo --minutes 0.5 && venv/$(SCRIPTS)/pixelwise check demo/data
 
 $(VENV)/.train: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(MAKE_VENV)
 	$(PIP) --editable ".[train]"
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(MAKE_VENV)
 	$(PIP) --editable ".[train,geo,openvino,studio,docs,dev]"
 	touch $(VENV)/.train $@
 

@@ -29,7 +29,7 @@ from pixelwise.labels.features import (
     choose_scale,
     shared_extractor,
 )
-from pixelwise.labels.head import Head, fit_head, new_head
+from pixelwise.labels.head import Head, fit_new_head
 from pixelwise.labels.live import SETTLED_STEPS, TILE_PIXELS, TOTAL_PIXELS
 from pixelwise.labels.live_net import LiveNet, ObjectNet
 from pixelwise.labels.pixel_samples import LabelledPixels, sample_tiles, share_limit
@@ -142,8 +142,7 @@ def export_live_model(
     scale = 2 if 2 * scales.count(2) > len(scales) else 1
     remarks = [_describe_mixture(scales, scale)] if len(set(scales)) > 1 else []
     features, classes = _sample_features(dataset, images, scale, on_progress)
-    head = new_head(features, channel_weights(), dataset.classes.num_classes, seed)
-    head, _ = fit_head(head, features, classes, steps=SETTLED_STEPS, seed=seed * 1_000_003)
+    head = fit_new_head(features, classes, dataset.classes.num_classes, steps=SETTLED_STEPS, seed=seed)
     remarks += _describe_unknown(dataset, head)
     net = LiveNet(head, dataset.channels, scale).eval()
     info = _describe_model(dataset, net, sizes)

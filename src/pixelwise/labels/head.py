@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from pixelwise.labels.features import FeatureMaps, Float, Half
+from pixelwise.labels.features import FeatureMaps, Float, Half, channel_weights
 
 MEMBERS = 4
 HIDDEN = 32
@@ -234,6 +234,22 @@ def _statistics(columns: Half, weights: torch.Tensor) -> tuple[torch.Tensor, tor
     mean = columns.mean(axis=0, dtype=np.float32)
     deviation = columns.std(axis=0, dtype=np.float32)
     return torch.from_numpy(mean), torch.from_numpy(np.maximum(deviation, np.float32(LEAST_DEVIATION))) / weights
+
+
+def fit_new_head(
+    columns: Half,
+    classes: Classes,
+    num_classes: int,
+    *,
+    steps: int,
+    seed: int,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Head:
+    """Return an ensemble that is fitted once, to features (N, C) and class indices (N,): what the first fit of a live
+    model gives. The other parameters are those of `fit_head`."""
+    head = new_head(columns, channel_weights(), num_classes, seed)
+    fitted, _ = fit_head(head, columns, classes, steps=steps, seed=seed * 1_000_003, should_stop=should_stop)
+    return fitted
 
 
 def fit_head(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixelwise.labels.boxes import tile_boxes
-from pixelwise.labels.features import ArrayImage, Half, channel_weights, shared_extractor
-from pixelwise.labels.head import Head, fit_head, new_head
+from pixelwise.labels.features import ArrayImage, Half, shared_extractor
+from pixelwise.labels.head import Head, fit_new_head
 from pixelwise.labels.live import SETTLED_STEPS, TILE_PIXELS, TOTAL_PIXELS
 from pixelwise.labels.pixel_samples import sample_tiles, share_limit
 from pixelwise.labels.prediction import predict_tile
@@ -76,12 +76,9 @@ class Teacher:
                 classes.append(first.class_indices.astype(np.int64))
         if not features:
             return None
-        columns = np.concatenate(features)
-        head = new_head(columns, channel_weights(), num_classes, seed)
-        fitted, _ = fit_head(
-            head, columns, np.concatenate(classes), steps=steps, seed=seed * 1_000_003, should_stop=should_stop
-        )
-        return None if should_stop() else cls(fitted)
+        columns, targets = np.concatenate(features), np.concatenate(classes)
+        head = fit_new_head(columns, targets, num_classes, steps=steps, seed=seed, should_stop=should_stop)
+        return None if should_stop() else cls(head)
 
     def label(self, image: UInt8) -> tuple[UInt8, UInt8]:
         """Return the most probable class of each pixel of an image (H, W, C), and the lead of its probability over the

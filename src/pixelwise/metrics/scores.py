@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from math import isnan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -72,7 +71,7 @@ class Scores:
         if not invented:
             return []
         there = [row["iou"] for row in self.per_class.values() if row["images"]]
-        without = sum(there) / len(there) if there else math.nan
+        without = sum(there) / len(there) if there else nan
         return [
             f"No image shows {', '.join(invented)}, but pixels were taken for it: an IoU of 0 in the mean IoU, which "
             f"is {without:.3f} over the other classes."

@@ -109,7 +109,8 @@ class SelfTraining:
             chosen = choose_images(len(train) + len(unlabelled), recipe.pseudo_images, (self.trainer.seed, step))
             stores = [(train, index) if index < len(train) else (unlabelled, index - len(train)) for index in chosen]
             images = [partial(_image, store, index) for store, index in stores]
-            if recipe.teacher_lead and step == 0:
+            by_teacher = recipe.teacher_lead > 0 and step == 0
+            if by_teacher:
                 maps = self._ask_teacher(images)
             else:
                 predictor = torch_predictor(self.trainer.averaged_pipeline(), self.config)
@@ -121,7 +122,7 @@ class SelfTraining:
                 save_tensors(path, dict(zip(names, tensors, strict=True)), {"step": step})
                 share = sum(int(counted_pixels(labels).sum()) for labels in maps) / sum(labels.size for labels in maps)
                 images_text = quantity(len(maps), "training image")
-                source = "a live model of the labels" if recipe.teacher_lead and step == 0 else "self-training"
+                source = "a live model of the labels" if by_teacher else "self-training"
                 self.on_message(f"{source}: pseudo-labels for {share:.0%} of the pixels of {images_text}")
         accelerator.wait_for_everyone()
         if self.should_stop():
@@ -204,7 +205,8 @@ def _predict(predictor: Predictor, image: UInt8, bias: npt.NDArray[np.float32]) 
 
 
 def _image_and_labels(store: SampleStore, index: int) -> tuple[UInt8, UInt8]:
-    return store[index].image, store[index].label_map
+    sample = store[index]
+    return sample.image, sample.label_map
 
 
 def _image(store: SampleStore, index: int) -> UInt8:

@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 
+from pixelwise.data.dataset import Sample
 from pixelwise.labels.teacher import Teacher
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.raster.image import pixels_in
@@ -62,21 +63,24 @@ def _other_seconds(
     the recipe needs them."""
     averaged = trainer.averaged_pipeline()
     validation = _validation_seconds(config, averaged, val) / trainer.accelerator.num_processes
-    prediction = _validation_seconds(config, averaged, train) / len(train) if config.recipe.pseudo_rounds else 0.0
-    teacher = _teacher_seconds(config, train) if config.recipe.teacher_lead else 0.0
+    prediction = teacher = 0.0
+    if config.recipe.has_pseudo_labels:
+        sample, share = _typical_sample(train)
+        if config.recipe.pseudo_rounds:
+            prediction = _prediction_seconds(config, averaged, sample) / share
+        if config.recipe.teacher_lead:
+            teacher = _teacher_seconds(config, sample) / share
     return validation, prediction, teacher
 
 
-def _teacher_seconds(config: RunConfig, train: SampleStore) -> float:
-    """Return the time of the labels that a live head gives an image of mean size."""
-    index, share = _typical_image(train)
-    sample = train[index]
+def _teacher_seconds(config: RunConfig, sample: Sample) -> float:
+    """Return the time of the labels that a live head gives an image."""
     teacher = Teacher.fit([lambda: (sample.image, sample.label_map)], config.class_map.num_classes, seed=0, steps=1)
     if teacher is None:
         return 0.0
     started = time.perf_counter()
     teacher.label(sample.image)
-    return (time.perf_counter() - started) / share
+    return time.perf_counter() - started
 
 
 def _device_seconds(trainer: Trainer, feed: DeviceFeed, parts: int) -> float:
@@ -100,18 +104,22 @@ def _validation_seconds(config: RunConfig, pipeline: Pipeline, images: SampleSto
     """Return the time of one pass over the images of a store, estimated from one image of about their mean size."""
     if not len(images):
         return 0.0
-    index, share = _typical_image(images)
+    sample, share = _typical_sample(images)
+    return _prediction_seconds(config, pipeline, sample) * len(images) / share
+
+
+def _prediction_seconds(config: RunConfig, pipeline: Pipeline, sample: Sample) -> float:
+    """Return the time of the prediction of an image."""
     predictor = torch_predictor(pipeline, config)
-    image = images[index].image
-    predictor.label_map(image)
+    predictor.label_map(sample.image)
     started = time.perf_counter()
-    predictor.label_map(image)
-    return (time.perf_counter() - started) * len(images) / share
+    predictor.label_map(sample.image)
+    return time.perf_counter() - started
 
 
-def _typical_image(images: SampleStore) -> tuple[int, float]:
-    """Return the index of an image of about the mean size, and its pixels as a share of the mean."""
+def _typical_sample(images: SampleStore) -> tuple[Sample, float]:
+    """Return a sample of about the mean size, and its pixels as a share of the mean."""
     areas = [max(1, pixels_in(item.image)) for item in images.items]
     mean = statistics.mean(areas)
     index = min(range(len(areas)), key=lambda place: abs(areas[place] - mean))
-    return index, areas[index] / mean
+    return images[index], areas[index] / mean

@@ -80,6 +80,13 @@ const veil = veilTable();
 const paintVeil = ({ width, height, pixels }) =>
   paintTable({}, "picture", width, height, (i) => (pixels[4 * i] === 255 ? 0 : veil[pixels[4 * i + 1]]));
 
+/** The ids of the objects of a decoded tile, one a pixel. */
+function idsOf(pixels) {
+  const ids = new Uint16Array(pixels.length / 4);
+  for (let i = 0; i < ids.length; i++) ids[i] = (pixels[4 * i] << 8) | pixels[4 * i + 1];
+  return ids;
+}
+
 export function objectSource(stage) {
   let colors = new Map(); // of the open image's objects
   let colored = null;
@@ -97,8 +104,7 @@ export function objectSource(stage) {
       }
       const { width, height, pixels } = await stage.loader.decode(answer.blob);
       if (stage.image !== image) return false;
-      const ids = new Uint16Array(width * height);
-      for (let i = 0; i < ids.length; i++) ids[i] = (pixels[4 * i] << 8) | pixels[4 * i + 1];
+      const ids = idsOf(pixels);
       Object.assign(entry, { width, height, ids, version: Number(answer.header("X-Number") ?? number) });
       if (colored !== image) [colors, colored] = [new Map(), image];
       chooseObjectColors(ids, width, colors);
@@ -122,8 +128,7 @@ export function proposalSource(stage) {
       Object.assign(entry, { version: proposals, picture: null });
       if (!tile) return had;
       const { width, height, pixels } = tile;
-      const ids = new Uint16Array(width * height);
-      for (let i = 0; i < ids.length; i++) ids[i] = (pixels[4 * i] << 8) | pixels[4 * i + 1];
+      const ids = idsOf(pixels);
       const isEdge = edgesOf(ids, width, height, 1);
       entry.picture = paintTable(entry, "picture", width, height, (i) => (ids[i] && isEdge(i) ? OUTLINE[dash(i, width)] : 0));
       return true;
